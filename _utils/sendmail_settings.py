@@ -1,0 +1,373 @@
+"""
+The pillar under ``sendmail_james``, checked once, as frozen dataclasses.
+
+Defaults stand in ``sendmail_james/defaults.yaml`` only; what a place allows stands in
+``sendmail_allowed``. Nothing here does I/O.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sendmail_allowed as allowed
+from sendmail_allowed import (
+    check_address,
+    check_backup,
+    check_credential_file,
+    check_host,
+    check_local_part,
+    check_mailer,
+    check_port,
+    check_username,
+)
+from sendmail_values import (
+    Secret,
+    SettingsError,
+    check_bool,
+    integer,
+    list_of,
+    nearest,
+    one_of,
+    optional,
+    refuse,
+    shown,
+)
+
+__all__ = [
+    "ROOT",
+    "Account",
+    "Auth",
+    "Daemon",
+    "Loop",
+    "Mc",
+    "Package",
+    "Relay",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "Verify",
+    "check_address",
+    "check_backup",
+    "check_credential_file",
+    "check_host",
+    "check_local_part",
+    "check_mailer",
+    "check_port",
+    "check_username",
+    "load",
+]
+
+ROOT = "sendmail_james"
+
+
+@dataclass(frozen=True)
+class Package:
+    """Say whether packages are installed, and whether another MTA may be replaced."""
+
+    install: bool
+    replace_mta: bool
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """Hold the queue runners' intervals, in sendmail's units (``10m``, ``5s``)."""
+
+    queue_interval: str
+    programs_interval: str
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Say where mail goes: host and port of James, the mailer, and what stays local."""
+
+    host: str
+    mailer: str
+    port: int
+    mx_lookup: bool
+    dns: bool
+    stay_local: tuple[str, ...]
+
+    @property
+    def triple(self) -> str:
+        """Give the value of the D lines, ``mailer:host``."""
+        return f"{self.mailer}:{self.host}"
+
+    @property
+    def loopback(self) -> bool:
+        """Tell whether James is on this very host: localhost, 127/8 or ::1."""
+        return allowed.is_loopback(self.host)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Say whether sendmail's own check for mail loops stays on."""
+
+    check: bool
+
+
+@dataclass(frozen=True)
+class Auth:
+    """Hold how sendmail and the submission program log in to James."""
+
+    username: str
+    password: Secret
+    enabled: bool
+    realm: str
+    mechanisms: tuple[str, ...]
+    options: str
+    required: bool
+    file: str
+    programs: str
+    programs_file: str
+    allow_cleartext: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """Hold how the James account is looked at or created; timeout in seconds."""
+
+    webadmin: str | None
+    create: bool
+    token: Secret | None
+    timeout: int
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Say what is proved after a change, and with which addresses."""
+
+    routes: bool
+    live: bool
+    local_user: str | None
+    remote_address: str | None
+
+
+@dataclass(frozen=True)
+class Mc:
+    """Say whether the mc is kept in step: ``auto``, true or false."""
+
+    manage: str | bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hold the whole checked pillar; ``auth`` and ``account`` are None where not wanted."""
+
+    package: Package
+    daemon: Daemon
+    relay: Relay
+    loop: Loop
+    auth: Auth | None
+    account: Account | None
+    verify: Verify
+    mc: Mc
+    lookup: Mapping[str, Any]
+
+
+Check = Callable[[Any, str], Any]
+_DAY = 86400
+
+# Every key that a pillar may have, and what it may be.
+_SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
+    "package": (Package, {"install": check_bool, "replace_mta": check_bool}),
+    "daemon": (
+        Daemon,
+        {
+            "queue_interval": allowed.interval(_DAY),
+            "programs_interval": allowed.interval(_DAY),
+        },
+    ),
+    "relay": (
+        Relay,
+        {
+            "host": check_host,
+            "mailer": check_mailer,
+            "port": check_port,
+            "mx_lookup": check_bool,
+            "dns": check_bool,
+            "stay_local": list_of(check_local_part, "local names"),
+        },
+    ),
+    "loop": (Loop, {"check": check_bool}),
+    "auth": (
+        Auth,
+        {
+            "enabled": check_bool,
+            "username": check_username,
+            "password": allowed.check_password,
+            "realm": allowed.check_realm,
+            "mechanisms": allowed.check_mechanisms,
+            "options": allowed.check_options,
+            "required": check_bool,
+            "file": check_credential_file,
+            "programs": one_of("queue", "none"),
+            "programs_file": check_credential_file,
+            "allow_cleartext": check_bool,
+        },
+    ),
+    "account": (
+        Account,
+        {
+            "webadmin": optional(allowed.check_webadmin),
+            "create": check_bool,
+            "token": optional(allowed.check_token),
+            "timeout": integer(1, 300),
+        },
+    ),
+    "verify": (
+        Verify,
+        {
+            "routes": check_bool,
+            "live": check_bool,
+            "local_user": optional(check_local_part),
+            "remote_address": optional(allowed.check_remote_address),
+        },
+    ),
+    "mc": (Mc, {"manage": one_of("auto", True, False)}),
+}
+_SECRETS = {"auth": "password", "account": "token"}
+
+
+def load(
+    pillar: Mapping[str, Any] | None,
+    defaults: Mapping[str, Any],
+    *,
+    resolve: Callable[[str], Any] | None = None,
+    lookup_keys: Collection[str] | None = None,
+) -> Settings:
+    """
+    Check the pillar and give it back with the defaults filled in.
+
+    pillar
+        What stands under ``sendmail_james``; None where nothing does.
+    defaults
+        The parsed ``defaults.yaml``.
+    resolve
+        Turns an ``sdb://`` address into the secret; without it the address is taken as it is.
+    lookup_keys
+        The platform facts that ``lookup`` may set; None accepts any.
+
+    Raises :class:`SettingsError` with all mistakes, in the order of the sections and keys.
+    """
+    return _Reader(defaults, resolve, lookup_keys).read({} if pillar is None else pillar)
+
+
+class _Reader:
+    def __init__(
+        self,
+        defaults: Mapping[str, Any],
+        resolve: Callable[[str], Any] | None,
+        lookup_keys: Collection[str] | None,
+    ) -> None:
+        self.defaults = defaults
+        self.resolve = resolve
+        self.lookup_keys = lookup_keys
+        self.mistakes: list[str] = []
+
+    def read(self, pillar: Any) -> Settings:
+        given = self.mapping(pillar, ROOT, (*_SECTIONS, "lookup"))
+        built = {name: self.section(name, given) for name in _SECTIONS}
+        built["lookup"] = self.lookup(given)
+        if not self.mistakes:
+            self.mistakes.extend(_contradictions(built))
+        if self.mistakes:
+            raise SettingsError(self.mistakes)
+        if not built["auth"].get("enabled"):
+            built["auth"] = {}
+        parts: dict[str, Any] = {
+            name: maker(**built[name]) if built[name] else None
+            for name, (maker, _) in _SECTIONS.items()
+        }
+        return Settings(lookup=built["lookup"], **parts)
+
+    def mapping(self, value: Any, path: str, known: Collection[str] | None) -> dict[str, Any]:
+        """Give the known part of a mapping; unknown keys are mistakes."""
+        if not isinstance(value, Mapping):
+            self.mistakes.extend(refuse(path, "a mapping", value).mistakes)
+            return {}
+        if known is None:
+            return dict(value)
+        for key in value:
+            if not isinstance(key, str) or key not in known:
+                # {name, s3cret} is a mapping to YAML: such a key may be the secret itself.
+                found = "one without a value" if value[key] is None else shown(key)
+                hint = nearest(key, known)
+                self.mistakes.append(f"{path}: expected a known key, got {found}: {hint}")
+        return {key: value[key] for key in known if key in value}
+
+    def section(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Check one section; an absent auth or account is empty."""
+        path = f"{ROOT}:{name}"
+        _, checks = _SECTIONS[name]
+        own = self.mapping(given.get(name, {}), path, checks)
+        if name in _SECRETS and name not in given:
+            return {}
+        values = {**self.defaults.get(name, {}), **own}
+        off = name == "auth" and values.get("enabled") is False
+        checked: dict[str, Any] = {}
+        for key, check in checks.items():
+            where = f"{path}:{key}"
+            if key not in values:
+                if not off:
+                    self.mistakes.append(f"{where}: expected a value, got none (it is required)")
+                continue
+            try:
+                value = values[key]
+                if key == _SECRETS.get(name) and not off:
+                    value = self.resolved(value, where)
+                checked[key] = check(value, where)
+            except SettingsError as err:
+                self.mistakes.extend(err.mistakes)
+        return checked
+
+    def resolved(self, value: Any, path: str) -> Any:
+        """Ask for a secret that the pillar only points at."""
+        if self.resolve is None or not isinstance(value, str) or not value.startswith("sdb://"):
+            return value
+        try:
+            return self.resolve(value)
+        except Exception as err:  # noqa: BLE001 - sdb drivers raise anything; their words may leak
+            kind = type(err).__name__
+        raise SettingsError([f"{path}: expected a secret behind its sdb:// address, got {kind}"])
+
+    def lookup(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Check the platform facts."""
+        path = f"{ROOT}:lookup"
+        facts = self.mapping(given.get("lookup", {}), path, self.lookup_keys)
+        try:
+            return dict(
+                allowed.check_platform_fact({**self.defaults.get("lookup", {}), **facts}, path)
+            )
+        except SettingsError as err:
+            self.mistakes.extend(err.mistakes)
+            return {}
+
+
+def _contradictions(built: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which values, each good, do not go together."""
+    relay, auth, account = built["relay"], built["auth"], built["account"]
+    on = bool(auth) and auth["enabled"]
+    mistakes: list[str] = []
+
+    def wrong(key: str, wanted: str, value: Any) -> None:
+        mistakes.extend(refuse(f"{ROOT}:{key}", wanted, value).mistakes)
+
+    if relay["mx_lookup"] and not relay["dns"]:
+        wrong("relay:mx_lookup", "false, since relay:dns is false", True)
+    cleartext = on and auth["allow_cleartext"]
+    if on and not cleartext and not allowed.is_loopback(relay["host"]):
+        where = f"true, since the password would go to {relay['host']} in clear text"
+        wrong("auth:allow_cleartext", where + " (or a relay:host on this host)", False)
+    if on and auth["file"] == auth["programs_file"]:
+        wrong("auth:programs_file", "another file than auth:file", auth["programs_file"])
+    if not account:
+        return mistakes
+    if account["create"] and account["webadmin"] is None:
+        wrong("account:webadmin", "WebAdmin's address, since account:create is true", None)
+    if account["create"] and not on:
+        wrong("account:create", "false, or an auth section with the account to create", True)
+    secret = account["create"] or account["token"] is not None
+    url = account["webadmin"]
+    if url is not None and secret and not cleartext and allowed.is_cleartext(url):
+        wrong("account:webadmin", "https, a loopback host or auth:allow_cleartext: true", url)
+    return mistakes
