@@ -9,32 +9,30 @@ A checker takes a value and its key path, gives the value back in the form to wr
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sendmail_values import Secret, SettingsError, integer, list_of, matched, refuse
+from sendmail_values import Secret, SettingsError, check_bool, integer, list_of, matched, refuse
 
-#: Bytes of one line of a credential file: readauth() reads with a buffer of MAXLINE (2048) bytes,
-#: the newline and the final NUL included; the rest would become the next line.
-CREDENTIAL_LINE = 2046
+#: Bytes that ``AUTH PLAIN`` can carry: user, NUL, user, NUL, password. sendmail builds the command
+#: in a buffer of MAXLINE (2048) bytes and cuts off what is longer; smtpmessage() in usersmtp.c.
+AUTH_BYTES = 1527
 
-# Words that m4 expands even without a parenthesis, quoted once or not.
-_M4_WORDS = frozenset(
-    "changecom changequote debugfile debugmode divert divnum dnl dumpdef m4exit sysval traceoff"
-    " traceon undivert".split()
+# Words that m4 expands even without a parenthesis, each time it reads them again.
+_M4_WORD = re.compile(
+    r"(?<![A-Za-z0-9_])(changecom|changequote|debugfile|debugmode|divert|divnum|dnl|dumpdef|m4exit"
+    r"|sysval|traceoff|traceon|undivert)(?![A-Za-z0-9_])"
 )
 # Mailers that keep, drop or execute mail instead of handing it to a host (op 5.4).
 _NOT_A_RELAY = frozenset({"discard", "error", "local", "prog"})
 # What Cyrus SASL knows, without ANONYMOUS: it logs in as nobody.
-_MECHANISMS = frozenset(
-    "CRAM-MD5 DIGEST-MD5 EXTERNAL GS2-IAKERB GS2-KRB5 GSS-SPNEGO GSSAPI KERBEROS_V4 LOGIN NTLM"
-    " OAUTHBEARER OTP PASSDSS-3DES-1 PLAIN SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-224"
-    " SCRAM-SHA-224-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-384 SCRAM-SHA-384-PLUS"
-    " SCRAM-SHA-512 SCRAM-SHA-512-PLUS SRP XOAUTH2".split()
+_MECHANISM = re.compile(
+    r"CRAM-MD5|DIGEST-MD5|EXTERNAL|GS2-IAKERB|GS2-KRB5|GSS-SPNEGO|GSSAPI|KERBEROS_V4|LOGIN|NTLM"
+    r"|OAUTHBEARER|OTP|PASSDSS-3DES-1|PLAIN|SCRAM-SHA-(?:1|224|256|384|512)(?:-PLUS)?|SRP|XOAUTH2"
 )
-_OPEN_DIRECTORIES = (
-    "/dev /home /media /mnt /proc /run /sys /tmp /var/crash /var/lock /var/mail /var/run"
-    " /var/spool /var/tmp".split()
+# Directories that others than root write to, or that a reboot empties.
+_OPEN_DIRECTORY = re.compile(
+    r"(/dev|/home|/media|/mnt|/proc|/run|/sys|/tmp|/var/(?:crash|lock|mail|run|spool|tmp))/"
 )
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -42,12 +40,16 @@ _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _MAILER = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 _INTERVAL = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,63}(?:@([A-Za-z0-9.-]{1,253}))?")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9_][A-Za-z0-9._+=!%-]{0,99}(?:@(?P<host>[A-Za-z0-9.-]+|\[[A-Za-z0-9.:]+\]))?"
+)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,63}(?:@[A-Za-z0-9.-]{1,190})?")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,254}")
 _OPTIONS = re.compile(r"[Aacdfmpy](?:[, ]+[Aacdfmpy])*")
 _PATH = re.compile(r"(?:/[a-z0-9._-]+)+")
-_PLATFORM_WORD = re.compile(r"[A-Za-z0-9 _./:@%+=,~-]{0,255}")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+_PLATFORM_LINE = re.compile(r"[A-Za-z0-9 _./:@%+=,&{}~-]{0,255}")
+_PLATFORM_PATH = re.compile(r"(?:/[A-Za-z0-9_{][A-Za-z0-9_.{}@+-]*){1,20}")
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -57,9 +59,9 @@ _BACKUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def _no_m4_word(value: str, path: str) -> str:
-    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        if word in _M4_WORDS:
-            raise refuse(path, f"no word that m4 expands ({word})", value)
+    word = _M4_WORD.search(value)
+    if word is not None:
+        raise refuse(path, f"no word that m4 expands ({word.group()})", value)
     return value
 
 
@@ -84,7 +86,7 @@ def check_host(value: Any, path: str) -> str:
     bare = _address(name.removeprefix("ipv6:"))
     if bare is not None:
         raise refuse(path, _in_brackets(bare), value)
-    if re.fullmatch(r"[a-z][a-z0-9_-]*:.+", name):
+    if re.fullmatch(r"[a-z][a-z0-9_-]*:[^:]+", name):
         raise refuse(path, f"{wanted}, and the mailer before ':' in relay:mailer", value)
     last = name.rpartition(".")[2]
     if not _HOST_NAME.fullmatch(name) or len(name) > 253 or last.isdigit():
@@ -94,7 +96,8 @@ def check_host(value: Any, path: str) -> str:
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        # What follows a % names an interface and may be any text.
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
         return None
 
@@ -108,24 +111,24 @@ def _in_brackets(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
 
 
 def _bracketed(value: str, path: str, wanted: str) -> str:
-    inner = value[1:-1]
-    address = _address(inner[5:] if inner.lower().startswith("ipv6:") else inner)
-    if address is None:
-        if _HOST_NAME.fullmatch(inner.lower()) and not inner.replace(".", "").isdigit():
-            raise refuse(path, f"{inner} without brackets (relay:mx_lookup decides on MX)", value)
-        raise refuse(path, wanted, value)
-    right = _in_brackets(address)
-    if "%" in value or right.lower() != value.lower():
-        raise refuse(path, right.partition("%")[0].rstrip("]") + "]", value)
-    return right
+    inner = value[1:-1].lower()
+    address = _address(inner.removeprefix("ipv6:"))
+    if address is not None:
+        right = _in_brackets(address)
+        if right.lower() != value.lower():
+            raise refuse(path, right, value)
+        return right
+    if _HOST_NAME.fullmatch(inner) and not inner.rpartition(".")[2].isdigit():
+        raise refuse(path, f"{inner} without brackets (relay:mx_lookup decides on MX)", value)
+    raise refuse(path, wanted, value)
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether a checked host is this very machine: localhost, 127/8 or ::1."""
-    if host.lower() == "localhost":
-        return True
     address = _address(re.sub(r"(?i)^\[(?:ipv6:)?|\]$", "", host))
-    return address is not None and address.is_loopback
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return host.lower() == "localhost" if address is None else address.is_loopback
 
 
 def check_mailer(value: Any, path: str) -> str:
@@ -162,22 +165,17 @@ def check_local_part(value: Any, path: str) -> str:
 def check_address(value: Any, path: str) -> str:
     """Accept one address to ask ``sendmail -bt`` about: ``name`` or ``name@host``, ASCII."""
     match = matched(value, path, "one address such as root or name@example.org", _ADDRESS)
-    if match.group(1) is not None:
-        _domain(match.group(1), value, path)
+    if match["host"] is not None:
+        check_host(match["host"], path)
     return match.group()
 
 
 def check_remote_address(value: Any, path: str) -> str:
-    """Accept ``name@host``."""
+    """Accept ``name@host``, without the ``%`` and ``!`` of old routes."""
     address = check_address(value, path)
-    if "@" not in address:
+    if not re.fullmatch("[^@!%]+@[^@!%]+", address):
         raise refuse(path, "an address with a domain such as name@example.org", value)
     return address
-
-
-def _domain(domain: str, value: str, path: str) -> None:
-    if not _HOST_NAME.fullmatch(domain.lower()):
-        raise refuse(path, "a host name after the @", value)
 
 
 def check_username(value: Any, path: str) -> str:
@@ -195,26 +193,32 @@ def check_password(value: Any, path: str) -> Secret:
     """
     Accept any password that a credential file can carry; the message never shows it.
 
-    Source: readauth() in sendmail's usersmtp.c skips a line that begins with ``#``, cuts a line
-    at the newline and at its buffer's end, and handles it as a C string.
+    Source: readauth() in sendmail's usersmtp.c skips a line that begins with ``#`` (the realm would
+    be sent as the password), ends it at a newline and handles it as a C string.
     """
     if not isinstance(value, str):
         raise _refuse_secret(path, "a string", value)
-    for bad, why in (("\n", "a newline ends its line"), ("\0", "a NUL byte ends it")):
-        if bad in value:
-            raise SettingsError([f"{path}: expected a password of one line: {why}"])
-    if not value or value.startswith("#"):
-        why = "skips a line that begins with #" if value else "cannot log in without one"
-        raise SettingsError([f"{path}: expected a password that sendmail can read: it {why}"])
-    try:
-        size = len(value.encode("utf-8"))
-    except UnicodeEncodeError:
-        size = -1
-    if size < 0:
-        raise SettingsError([f"{path}: expected a password that can be written as UTF-8"])
-    if size > CREDENTIAL_LINE:
-        raise SettingsError([f"{path}: expected at most {CREDENTIAL_LINE} bytes, got {size}"])
+    reasons = {
+        "sendmail reads it as one line, a newline would end it": "\n" in value,
+        "sendmail reads it as a C string, a NUL would end it": "\0" in value,
+        "sendmail skips a line that begins with #": value.startswith("#"),
+        "James cannot take an empty one": not value,
+        "half a character (a lone surrogate) has no UTF-8 form": re.search(
+            "[\ud800-\udfff]", value
+        ),
+    }
+    for reason, found in reasons.items():
+        if found:
+            raise SettingsError([f"{path}: expected another password: {reason}"])
     return Secret(str.__str__(value))
+
+
+def check_fits(username: str, password: Secret, path: str) -> None:
+    """Refuse a password that is too long to be sent together with the user name."""
+    room = AUTH_BYTES - 2 * (len(username.encode()) + 1)
+    size = len(password.reveal().encode())
+    if size > room:
+        raise SettingsError([f"{path}: expected at most {room} bytes for sendmail, got {size}"])
 
 
 def _refuse_secret(path: str, wanted: str, value: Any) -> SettingsError:
@@ -234,11 +238,9 @@ def check_mechanisms(value: Any, path: str) -> tuple[str, ...]:
     """Accept mechanisms that Cyrus SASL knows; LOGIN and PLAIN come first, in this order."""
 
     def check(one: Any, where: str) -> str:
-        if not isinstance(one, str) or one not in _MECHANISMS:
-            upper = isinstance(one, str) and one.upper() in _MECHANISMS
-            wanted = f"{one.upper()} in capitals" if upper else "a SASL mechanism such as LOGIN"
-            raise refuse(where, wanted, one)
-        return one
+        upper = isinstance(one, str) and one.isascii() and _MECHANISM.fullmatch(one.upper())
+        wanted = f"{one.upper()} in capitals" if upper else "a SASL mechanism such as LOGIN"
+        return matched(one, where, wanted, _MECHANISM).group()
 
     names = list_of(check, "SASL mechanisms")(value, path)
     return ("LOGIN", "PLAIN", *(name for name in names if name not in ("LOGIN", "PLAIN")))
@@ -265,9 +267,10 @@ def check_credential_file(value: Any, path: str) -> str:
         raise refuse(path, wanted, value)
     if name == "default-auth-info":
         raise refuse(path, "another name: default-auth-info is the distribution's", value)
-    for directory in _OPEN_DIRECTORIES:
-        if text.startswith(directory + "/"):
-            raise refuse(path, f"a directory that only root writes to, not {directory}", value)
+    directory = _OPEN_DIRECTORY.match(text)
+    if directory is not None:
+        wanted = f"a lasting directory that only root writes to, not {directory.group(1)}"
+        raise refuse(path, wanted, value)
     return _no_m4_word(text, path)
 
 
@@ -278,12 +281,9 @@ def check_webadmin(value: Any, path: str) -> str:
         raise SettingsError([f"{path}: expected {wanted}, got one with an @"])
     match = matched(value, path, wanted, _URL)
     host, port = match["host"], match["port"]
-    if host.startswith("["):
-        good = isinstance(_address(host[1:-1]), ipaddress.IPv6Address)
-    else:
-        good = _address(host) is not None or (
-            bool(_HOST_NAME.fullmatch(host.lower())) and not host.rpartition(".")[2].isdigit()
-        )
+    address = _address(host.strip("[]"))
+    name = _HOST_NAME.fullmatch(host.lower()) and not host.rpartition(".")[2].isdigit()
+    good = name if address is None else (address.version == 6) == host.startswith("[")
     if not good or (port is not None and not 1 <= int(port) <= 65535) or ".." in match["path"]:
         raise refuse(path, wanted, value)
     return match.group().rstrip("/")
@@ -301,16 +301,78 @@ def check_backup(value: Any, path: str) -> str:
 
 
 def check_platform_fact(value: Any, path: str) -> Any:
-    """Accept words, numbers, true or false, and lists and mappings of them."""
-    if isinstance(value, dict):
-        return {
-            matched(k, path, "a name", _PLATFORM_WORD).group(): check_platform_fact(
-                v, f"{path}:{k}"
-            )
-            for k, v in value.items()
-        }
-    if isinstance(value, list):
-        return [check_platform_fact(one, f"{path}:{n}") for n, one in enumerate(value)]
-    if isinstance(value, (bool, int)):
-        return value
-    return matched(value, path, "letters, digits, blanks and _./:@%+=,~-", _PLATFORM_WORD).group()
+    """Accept a fact that :data:`PLATFORM_FACTS` does not know: a word, a number, true or false."""
+    return value if isinstance(value, (bool, int)) else _line(value, path)
+
+
+def _line(value: Any, path: str) -> str:
+    wanted = "letters, digits, blanks and _./:@%+=,&{}~-"
+    return matched(value, path, wanted, _PLATFORM_LINE).group()
+
+
+def _word(value: Any, path: str) -> str:
+    return matched(value, path, "a name of letters, digits and _.+-", _WORD).group()
+
+
+def _path(value: Any, path: str) -> str:
+    text = matched(value, path, "an absolute path", _PLATFORM_PATH).group()
+    if posixpath.normpath(text) != text:
+        raise refuse(path, posixpath.normpath(text), value)
+    return text
+
+
+def _words(value: Any, path: str) -> list[str]:
+    return list(list_of(_word, "names")(value, path))
+
+
+def _knobs(value: Any, path: str) -> list[dict[str, Any]]:
+    checks = {"file": _path, "assign": _assignments, "content": _content}
+    if not isinstance(value, (list, tuple)):
+        raise refuse(path, "a list of {file, assign or content}", value)
+    knobs = []
+    for number, knob in enumerate(value):
+        where = f"{path}:{number}"
+        if not isinstance(knob, Mapping) or set(knob) not in (
+            {"file", "assign"},
+            {"file", "content"},
+        ):
+            raise refuse(where, "file, and either assign or content", knob)
+        knobs.append({key: checks[key](one, f"{where}:{key}") for key, one in knob.items()})
+    return knobs
+
+
+def _assignments(value: Any, path: str) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise refuse(path, "a mapping of shell variables", value)
+    name = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+    return {
+        matched(key, path, "a shell variable", name).group(): _template(one, f"{path}:{key}", _line)
+        for key, one in value.items()
+    }
+
+
+def _content(value: Any, path: str) -> str:
+    printable = re.compile(r"[\t\n -~]{0,10000}")
+    return _template(
+        value, path, lambda one, where: matched(one, where, "ASCII text", printable).group()
+    )
+
+
+def _template(value: Any, path: str, check: Callable[[Any, str], str]) -> str:
+    text = check(value, path)
+    rest = text.replace("{queue_interval}", "").replace("{programs_interval}", "")
+    if "{" in rest or "}" in rest:
+        raise refuse(path, "no braces but {queue_interval} and {programs_interval}", value)
+    return text
+
+
+#: What each platform fact may be; the facts themselves stand in platforms.yaml.
+PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
+    **dict.fromkeys(("packages", "other_mtas", "services"), _words),
+    **dict.fromkeys(("sendmail", "cf", "submit_cf", "aliases", "cf_dir"), _path),
+    **dict.fromkeys(("mc", "submit_mc"), _path),
+    "restart": _line,
+    "submit_user": _word,
+    "rebuilds": check_bool,
+    "knobs": _knobs,
+}

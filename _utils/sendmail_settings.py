@@ -5,7 +5,7 @@ Defaults stand in ``sendmail_james/defaults.yaml`` only; what a place allows sta
 ``sendmail_allowed``. Nothing here does I/O.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,7 @@ Check = Callable[[Any, str], Any]
 _DAY = 86400
 
 # Every key that a pillar may have, and what it may be.
-_SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
+SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
     "package": (Package, {"install": check_bool, "replace_mta": check_bool}),
     "daemon": (
         Daemon,
@@ -265,25 +265,26 @@ class _Reader:
         self.mistakes: list[str] = []
 
     def read(self, pillar: Any) -> Settings:
-        given = self.mapping(pillar, ROOT, (*_SECTIONS, "lookup"))
-        built = {name: self.section(name, given) for name in _SECTIONS}
+        given = self.mapping(pillar, ROOT, (*SECTIONS, "lookup"))
+        built = {name: self.section(name, given) for name in SECTIONS}
         built["lookup"] = self.lookup(given)
-        if not self.mistakes:
-            self.mistakes.extend(_contradictions(built))
+        self.mistakes.extend(_contradictions(built))
         if self.mistakes:
             raise SettingsError(self.mistakes)
         if not built["auth"].get("enabled"):
             built["auth"] = {}
         parts: dict[str, Any] = {
             name: maker(**built[name]) if built[name] else None
-            for name, (maker, _) in _SECTIONS.items()
+            for name, (maker, _) in SECTIONS.items()
         }
         return Settings(lookup=built["lookup"], **parts)
 
     def mapping(self, value: Any, path: str, known: Collection[str] | None) -> dict[str, Any]:
         """Give the known part of a mapping; unknown keys are mistakes."""
         if not isinstance(value, Mapping):
-            self.mistakes.extend(refuse(path, "a mapping", value).mistakes)
+            # A word in the place of a section may be a secret: tell its type only.
+            found = "a word" if isinstance(value, (str, int, float)) else shown(value)
+            self.mistakes.append(f"{path}: expected a mapping, got {found}")
             return {}
         if known is None:
             return dict(value)
@@ -298,9 +299,9 @@ class _Reader:
     def section(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check one section; an absent auth or account is empty."""
         path = f"{ROOT}:{name}"
-        _, checks = _SECTIONS[name]
+        _, checks = SECTIONS[name]
         own = self.mapping(given.get(name, {}), path, checks)
-        if name in _SECRETS and name not in given:
+        if not isinstance(given.get(name, {}), Mapping) or (name in _SECRETS and name not in given):
             return {}
         values = {**self.defaults.get(name, {}), **own}
         off = name == "auth" and values.get("enabled") is False
@@ -325,49 +326,73 @@ class _Reader:
         if self.resolve is None or not isinstance(value, str) or not value.startswith("sdb://"):
             return value
         try:
-            return self.resolve(value)
-        except Exception as err:  # noqa: BLE001 - sdb drivers raise anything; their words may leak
+            found = self.resolve(value)
+        # sdb drivers raise anything, and their words may hold the secret.
+        except Exception as err:
             kind = type(err).__name__
+        else:
+            if found is not None and found != value:
+                return found
+            # Salt gives the address back where no such sdb profile is configured.
+            kind = "nothing"
         raise SettingsError([f"{path}: expected a secret behind its sdb:// address, got {kind}"])
 
     def lookup(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check the platform facts."""
         path = f"{ROOT}:lookup"
-        facts = self.mapping(given.get("lookup", {}), path, self.lookup_keys)
-        try:
-            return dict(
-                allowed.check_platform_fact({**self.defaults.get("lookup", {}), **facts}, path)
-            )
-        except SettingsError as err:
-            self.mistakes.extend(err.mistakes)
-            return {}
+        own = self.mapping(given.get("lookup", {}), path, self.lookup_keys)
+        facts: dict[str, Any] = {}
+        for key, value in {**self.defaults.get("lookup", {}), **own}.items():
+            check = allowed.PLATFORM_FACTS.get(key, allowed.check_platform_fact)
+            try:
+                facts[key] = check(value, f"{path}:{key}")
+            except SettingsError as err:
+                self.mistakes.extend(err.mistakes)
+        return facts
 
 
 def _contradictions(built: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say which values, each good, do not go together."""
-    relay, auth, account = built["relay"], built["auth"], built["account"]
-    on = bool(auth) and auth["enabled"]
+    """Say which values do not go together; those that are mistakes by themselves are not in it."""
     mistakes: list[str] = []
-
-    def wrong(key: str, wanted: str, value: Any) -> None:
-        mistakes.extend(refuse(f"{ROOT}:{key}", wanted, value).mistakes)
-
-    if relay["mx_lookup"] and not relay["dns"]:
-        wrong("relay:mx_lookup", "false, since relay:dns is false", True)
-    cleartext = on and auth["allow_cleartext"]
-    if on and not cleartext and not allowed.is_loopback(relay["host"]):
-        where = f"true, since the password would go to {relay['host']} in clear text"
-        wrong("auth:allow_cleartext", where + " (or a relay:host on this host)", False)
-    if on and auth["file"] == auth["programs_file"]:
-        wrong("auth:programs_file", "another file than auth:file", auth["programs_file"])
-    if not account:
-        return mistakes
-    if account["create"] and account["webadmin"] is None:
-        wrong("account:webadmin", "WebAdmin's address, since account:create is true", None)
-    if account["create"] and not on:
-        wrong("account:create", "false, or an auth section with the account to create", True)
-    secret = account["create"] or account["token"] is not None
-    url = account["webadmin"]
-    if url is not None and secret and not cleartext and allowed.is_cleartext(url):
-        wrong("account:webadmin", "https, a loopback host or auth:allow_cleartext: true", url)
+    for rule in (_dns_mistake, _auth_mistakes, _account_mistakes):
+        mistakes.extend(rule(built))
     return mistakes
+
+
+def _wrong(key: str, wanted: str, value: Any) -> str:
+    return refuse(f"{ROOT}:{key}", wanted, value).mistakes[0]
+
+
+def _dns_mistake(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    relay = built["relay"]
+    if relay.get("mx_lookup") and relay.get("dns") is False:
+        yield _wrong("relay:mx_lookup", "false, since relay:dns is false", True)
+
+
+def _auth_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    auth, host = built["auth"], built["relay"].get("host")
+    if not auth.get("enabled"):
+        return
+    if auth.get("allow_cleartext") is False and host and not allowed.is_loopback(host):
+        wanted = f"true, since the password would go to {host} in clear text"
+        yield _wrong("auth:allow_cleartext", wanted + ", or a relay:host on this host", False)
+    if "file" in auth and auth["file"] == auth.get("programs_file"):
+        yield _wrong("auth:programs_file", "another file than auth:file", auth["file"])
+    if "username" in auth and "password" in auth:
+        try:
+            allowed.check_fits(auth["username"], auth["password"], f"{ROOT}:auth:password")
+        except SettingsError as err:
+            yield from err.mistakes
+
+
+def _account_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    auth, account = built["auth"], built["account"]
+    create, token = account.get("create"), account.get("token")
+    if create and "webadmin" in account and account["webadmin"] is None:
+        yield _wrong("account:webadmin", "an address, since account:create is true", None)
+    if create and not auth.get("enabled"):
+        yield _wrong("account:create", "false, since there is no auth section in force", True)
+    url = account.get("webadmin")
+    sends = (create or token) and auth.get("allow_cleartext") is not True
+    if sends and url and allowed.is_cleartext(url):
+        yield _wrong("account:webadmin", "https, or auth:allow_cleartext: true", url)

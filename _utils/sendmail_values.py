@@ -78,16 +78,16 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing (give a value or leave the key out)"
     if isinstance(value, str):
-        text = repr(value) if value.isprintable() else ascii(value)
-    elif isinstance(value, bool):
+        # In ASCII: neither control characters nor look-alike letters stay hidden.
+        cut = "" if len(value) <= _SHOWN else f"... ({len(value)} characters)"
+        return ascii(value[:_SHOWN]) + cut
+    if isinstance(value, bool):
         return f"{str(value).lower()} (YAML's yes, no, on and off too: quote it if a word is meant)"
-    elif isinstance(value, (int, float)):
-        text = f"{_number(value)} (a number: quote it if a word is meant)"
-    elif isinstance(value, (datetime.date, datetime.time)):
-        text = f"{value} (a date: quote it)"
-    else:
-        return "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    if isinstance(value, (int, float)):
+        return f"{_number(value)} (a number: quote it if a word is meant)"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return f"{value} (a date: quote it)"
+    return "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
 def _number(value: int | float) -> str:
@@ -170,5 +170,6 @@ def list_of(check: Callable[[Any, str], Any], wanted: str) -> Callable[[Any, str
 
 def nearest(key: Any, known: Collection[str]) -> str:
     """Say which known key an unknown one may have been meant to be."""
-    close = difflib.get_close_matches(str(key)[:100], sorted(known), 1, 0.5)
+    text = key[:100] if isinstance(key, str) else ""
+    close = difflib.get_close_matches(text, sorted(known), 1, 0.5)
     return f"did you mean {close[0]}?" if close else "known are " + ", ".join(sorted(known))
