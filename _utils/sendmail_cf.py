@@ -1,0 +1,323 @@
+"""Read and edit a sendmail configuration file (cf) without touching a byte that is not meant.
+
+The grammar is that of "Sendmail Installation and Operation Guide", section 5: a line is known by
+its first character, and a line that begins with a blank continues the one before it. Not kept
+apart: ``F``, ``H``, ``P``, ``Q``, ``T`` and ``X`` lines, which no edit needs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+__all__ = ["Cf", "CfError", "Header", "Mailer", "Rule", "squeeze"]
+
+# One logical line: a line and what continues it.
+_ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
+_VERSION = re.compile(rb"V\d+")
+_MACRO = re.compile(rb"D(?:\{([^}\s]+)\}|([^\s{]))[ \t]*(.*)", re.DOTALL)
+_RULESET = re.compile(rb"S\s*([A-Za-z0-9_]+)\s*(?:=\s*(\w+))?")
+_MAILER = re.compile(rb"M([^,\s]+)")
+_FIELD = re.compile(rb"[,\s]*([^=,\s]+)[^=,]*=\s*")
+_OPTION = re.compile(rb"(#?)O\s+([A-Za-z0-9.]+)\s*(?:=\s*(.*))?\Z", re.DOTALL)
+# As much of an option's name as sendmail needs to know it (readcf: "used as abbreviation for").
+_SHORTEST = {
+    "authmechanisms": 6,
+    "authoptions": 5,
+    "defaultauthinfo": 8,
+    "deliverymode": 9,
+    "serviceswitchfile": 3,
+    "usemsp": 4,
+}
+_ONE_LETTER_OPTIONS = {"deliverymode": b"Od"}
+
+
+class CfError(ValueError):
+    """Say what in a cf is not as expected, and where.
+
+    :param message: what was found and what was expected
+    :param line: number of the line, from 1; None when no line is to blame
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message if line is None else f"line {line}: {message}")
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Mailer:
+    """Show one ``M`` line: name, program, flags (``F=``), arguments (``A=``), line number."""
+
+    name: str
+    path: str
+    flags: str
+    args: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Show one ``R`` line: both sides without blanks, and its place in the cf."""
+
+    lhs: bytes
+    rhs: bytes
+    index: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """Show one ``S`` line: the ruleset's name, its number (empty without one) and its place."""
+
+    name: str
+    number: str
+    index: int
+
+
+def squeeze(text: bytes) -> bytes:
+    """Leave out every blank, so that two spellings of the same rule compare equal."""
+    return b"".join(text.split())
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _ending(entry: bytes) -> bytes:
+    if entry.endswith(b"\r\n"):
+        return b"\r\n"
+    return b"\n" if entry.endswith(b"\n") else b""
+
+
+class Cf:
+    """Hold a cf as its logical lines; what is not edited renders as it was read.
+
+    :param data: the file's bytes
+    :raises CfError: the bytes are no sendmail configuration
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._entries: list[bytes] = _ENTRY.findall(data)
+        self._eol = _ending(self._entries[0]) if self._entries else b"\n"
+        self._refuse_other_files()
+
+    def _refuse_other_files(self) -> None:
+        if not any(_VERSION.match(entry) for entry in self._entries):
+            found = repr(self._entries[0][:40]) if self._entries else "an empty file"
+            raise CfError(f"no sendmail configuration: expected a V line, found {found}", 1)
+        if self.header("parse", "0") is None:
+            raise CfError("no sendmail configuration: expected ruleset 0 (Sparse=0), found none")
+        if not any(_MAILER.match(entry) for entry in self._entries):
+            raise CfError("no sendmail configuration: expected mailers (M lines), found none")
+
+    # -- lines ------------------------------------------------------------------------------
+
+    def render(self) -> bytes:
+        """Give the file's bytes as they are now."""
+        return b"".join(self._entries)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Undo every edit made inside when one of them fails, so that none stays half done."""
+        before = self._entries.copy()
+        try:
+            yield
+        except BaseException:
+            self._entries = before
+            raise
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, index: int) -> bytes:
+        """Give one logical line without its line ending."""
+        return self._entries[index].rstrip(b"\r\n")
+
+    def find(self, pattern: re.Pattern[bytes], start: int = 0) -> int | None:
+        """Give the place of the first logical line that ``pattern`` matches, None without one."""
+        for index in range(start, len(self._entries)):
+            if pattern.match(self._entries[index]):
+                return index
+        return None
+
+    def line_of(self, index: int) -> int:
+        """Give the line number, from 1, at which a logical line begins."""
+        return 1 + sum(entry.count(b"\n") for entry in self._entries[:index])
+
+    def replace(self, index: int, body: bytes) -> None:
+        """Put ``body`` in the place of a logical line and keep its line ending."""
+        self._entries[index] = body + _ending(self._entries[index])
+
+    def insert(self, index: int, *bodies: bytes) -> None:
+        """Put lines before the logical line at ``index``, with the line ending used there."""
+        eol = _ending(self._entries[index]) if index < len(self._entries) else b""
+        if index and not _ending(self._entries[index - 1]):
+            self._entries[index - 1] += self._eol or b"\n"
+        self._entries[index:index] = [body + (eol or self._eol or b"\n") for body in bodies]
+
+    def remove(self, start: int, stop: int) -> None:
+        """Take out the logical lines from ``start`` up to, but without, ``stop``."""
+        del self._entries[start:stop]
+
+    # -- macros (section 5.3) -----------------------------------------------------------------
+
+    def macro(self, name: str) -> str | None:
+        """Give a macro's value as the rules see it, None where it is not defined."""
+        index = self.macro_index(name)
+        if index is None:
+            return None
+        match = _MACRO.match(self.entry(index))
+        assert match is not None
+        return _text(match[3].rstrip())
+
+    def macro_index(self, name: str) -> int | None:
+        """Give the place of the ``D`` line that counts: the last before the first rule in need."""
+        # A rule's macros are expanded when it is read: what is defined after it comes too late.
+        wanted, last = name.encode(), None
+        usage = b"${%b}" % wanted if len(wanted) > 1 else b"$" + wanted
+        for index, entry in enumerate(self._entries):
+            if entry[:1] == b"D":
+                match = _MACRO.match(entry)
+                if match and wanted in (match[1], match[2]):
+                    last = index
+            elif entry[:1] == b"R" and usage in entry:
+                break
+        return last
+
+    def set_macro(self, name: str, value: str, index: int) -> None:
+        """Give the ``D`` line at ``index`` another value."""
+        match = _MACRO.match(self.entry(index))
+        assert match is not None
+        self.replace(index, self.entry(index)[: match.start(3)] + value.encode())
+
+    # -- rulesets (section 5.2) ---------------------------------------------------------------
+
+    def headers(self) -> list[Header]:
+        """List every ``S`` line."""
+        found = []
+        for index, entry in enumerate(self._entries):
+            if entry[:1] == b"S" and (match := _RULESET.match(entry)):
+                found.append(Header(_text(match[1]), _text(match[2] or b""), index))
+        return found
+
+    def header(self, *names: str) -> Header | None:
+        """Give the first header of the ruleset that has one of these names or numbers."""
+        wanted = set(names)
+        for header in self.headers():
+            if wanted & {header.name, header.number}:
+                return header
+        return None
+
+    def rules(self, header: Header) -> list[Rule]:
+        """List the rules below one header, up to the next one."""
+        found = []
+        for index in range(header.index + 1, len(self._entries)):
+            entry = self._entries[index]
+            if entry[:1] == b"S":
+                break
+            if entry[:1] == b"R":
+                sides = re.split(rb"\t+", entry[1:].replace(b"\n\t", b"\t").rstrip())
+                rhs = sides[1] if len(sides) > 1 else b""
+                found.append(Rule(squeeze(sides[0]), squeeze(rhs), index))
+        return found
+
+    # -- mailers (section 5.4) ----------------------------------------------------------------
+
+    def mailer_index(self, name: str) -> int | None:
+        """Give the place of a mailer's ``M`` line, None where there is none.
+
+        :raises CfError: two mailers have that name
+        """
+        wanted = b"M" + name.encode()
+        places = [
+            index
+            for index, entry in enumerate(self._entries)
+            if entry.startswith(wanted) and (m := _MAILER.match(entry)) and m[0] == wanted
+        ]
+        if len(places) > 1:
+            lines = " and ".join(str(self.line_of(place)) for place in places)
+            raise CfError(
+                f"expected one mailer {name!r}, found {len(places)} (lines {lines})",
+                self.line_of(places[1]),
+            )
+        return places[0] if places else None
+
+    def mailer(self, name: str) -> Mailer | None:
+        """Show the mailer of that name, None where there is none.
+
+        :raises CfError: two mailers have that name
+        """
+        index = self.mailer_index(name)
+        if index is None:
+            return None
+        fields = {key: _text(value) for key, value, _, _ in self._fields(index)}
+        return Mailer(
+            name, fields.get("P", ""), fields.get("F", ""), fields.get("A", ""), self.line_of(index)
+        )
+
+    def mailers(self) -> list[str]:
+        """List the names of all mailers, in the order of the file."""
+        return [_text(match[1]) for entry in self._entries if (match := _MAILER.match(entry))]
+
+    def set_mailer_field(self, name: str, key: str, value: str) -> None:
+        """Give one field of a mailer, ``F`` or ``A``, another value; other bytes stay."""
+        index = self.mailer_index(name)
+        assert index is not None
+        body = self.entry(index)
+        for found, _, start, stop in self._fields(index):
+            if found == key:
+                self.replace(index, body[:start] + value.encode() + body[stop:])
+                return
+        raise CfError(f"mailer {name!r}: expected a field {key}=, found none", self.line_of(index))
+
+    def _fields(self, index: int) -> list[tuple[str, bytes, int, int]]:
+        body, fields = self.entry(index), []
+        match = _MAILER.match(body)
+        assert match is not None
+        at = match.end()
+        while match := _FIELD.match(body, at):
+            # Only the first letter of a field's name counts; A= is the rest of the line.
+            key = _text(match[1][:1])
+            stop = len(body) if key == "A" else body.find(b",", match.end())
+            stop = len(body) if stop < 0 else stop
+            value = body[match.end() : stop].rstrip()
+            fields.append((key, value, match.end(), match.end() + len(value)))
+            at = stop
+        return fields
+
+    # -- options (section 5.6) ----------------------------------------------------------------
+
+    @property
+    def is_msp(self) -> bool:
+        """Tell whether this is the submission program's cf (submit.cf: ``O UseMSP=True``)."""
+        value = self.option("UseMSP")
+        return value is not None and value[:1].lower() in ("t", "y", "")
+
+    def option(self, name: str) -> str | None:
+        """Give an option's value, the last that is set; None where none is."""
+        index = self.option_index(name)
+        return None if index is None else self._option_at(index, name)[1]
+
+    def option_index(self, name: str, *, commented: bool = False) -> int | None:
+        """Give the place of the last ``O`` line (or of the last one commented out) of an option."""
+        last = None
+        for index, entry in enumerate(self._entries):
+            if entry[:1] in (b"O", b"#") and self._option_at(index, name)[0] == (
+                "#" if commented else "O"
+            ):
+                last = index
+        return last
+
+    def _option_at(self, index: int, name: str) -> tuple[str, str]:
+        body, wanted = self.entry(index), name.lower()
+        match = _OPTION.match(body)
+        if match:
+            found = _text(match[2]).lower()
+            if wanted.startswith(found) and len(found) >= _SHORTEST.get(wanted, len(wanted)):
+                return ("#" if match[1] else "O", _text((match[3] or b"").strip()))
+            return ("", "")
+        letter = _ONE_LETTER_OPTIONS.get(wanted)
+        if letter and body.startswith(letter):
+            return ("O", _text(body[len(letter) :].strip()))
+        return ("", "")

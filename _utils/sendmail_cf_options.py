@@ -1,0 +1,52 @@
+"""Set one ``O`` line of a sendmail cf where m4 would have set it, and keep account of changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sendmail_cf import Cf
+
+__all__ = ["Changes", "note", "set_option"]
+
+Changes = dict[str, dict[str, Any]]
+
+
+def note(changes: Changes, thing: str, old: Any, new: Any) -> None:
+    """Add one change; a second change of the same thing keeps the first old value."""
+    first = changes.get(thing, {}).get("old", old)
+    changes[thing] = {"old": first, "new": new}
+
+
+def set_option(cf: Cf, name: str, value: str, changes: Changes) -> None:
+    """Give an option a value, by the line that counts or by the default that m4 left as a comment.
+
+    :param cf: the configuration, edited in place
+    :param name: the option, as the "Installation and Operation Guide", section 5.6, spells it
+    :param value: what stands behind ``=``; empty for a bare ``O name``
+    :param changes: where a change is noted
+    """
+    old = cf.option(name)
+    if old == value:
+        return
+    line = f"O {name}={value}".encode() if value else f"O {name}".encode()
+    active, default = cf.option_index(name), cf.option_index(name, commented=True)
+    # An option that LOCAL_CONFIG sets stands before m4's own, which counts once it is no comment.
+    options = next((i for i in range(len(cf)) if cf.entry(i) == b"#   Options   #"), 0)
+    if default is not None and (active is None or active < options < default):
+        cf.replace(default, line)
+    elif active is not None:
+        cf.replace(active, line)
+    else:
+        cf.insert(_after_options(cf), line)
+    note(changes, name, old, value)
+
+
+def _after_options(cf: Cf) -> int:
+    at = 0
+    for index in range(len(cf)):
+        first = cf.entry(index)[:1]
+        if first == b"S":
+            return at or index
+        if first == b"O":
+            at = index + 1
+    return at or len(cf)
