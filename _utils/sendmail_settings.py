@@ -247,7 +247,8 @@ def load(
     lookup_keys
         The platform facts that ``lookup`` may set; None accepts any.
 
-    Raises :class:`SettingsError` with all mistakes, in the order of the sections and keys.
+    Raises :class:`SettingsError` with all mistakes, in the order of the sections and keys, then
+    those values that do not go together.
     """
     return _Reader(defaults, resolve, lookup_keys).read({} if pillar is None else pillar)
 
@@ -268,7 +269,8 @@ class _Reader:
         given = self.mapping(pillar, ROOT, (*SECTIONS, "lookup"))
         built = {name: self.section(name, given) for name in SECTIONS}
         built["lookup"] = self.lookup(given)
-        self.mistakes.extend(_contradictions(built))
+        for rule in (_dns_mistakes, _auth_mistakes, _account_mistakes):
+            self.mistakes.extend(rule(built))
         if self.mistakes:
             raise SettingsError(self.mistakes)
         if not built["auth"].get("enabled"):
@@ -351,30 +353,26 @@ class _Reader:
         return facts
 
 
-def _contradictions(built: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say which values do not go together; those that are mistakes by themselves are not in it."""
-    mistakes: list[str] = []
-    for rule in (_dns_mistake, _auth_mistakes, _account_mistakes):
-        mistakes.extend(rule(built))
-    return mistakes
-
-
 def _wrong(key: str, wanted: str, value: Any) -> str:
     return refuse(f"{ROOT}:{key}", wanted, value).mistakes[0]
 
 
-def _dns_mistake(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _dns_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     relay = built["relay"]
     if relay.get("mx_lookup") and relay.get("dns") is False:
         yield _wrong("relay:mx_lookup", "false, since relay:dns is false", True)
 
 
 def _auth_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    auth, host = built["auth"], built["relay"].get("host")
+    auth, relay = built["auth"], built["relay"]
     if not auth.get("enabled"):
         return
-    if auth.get("allow_cleartext") is False and host and not allowed.is_loopback(host):
-        wanted = f"true, since the password would go to {host} in clear text"
+    host = relay.get("host", "localhost")
+    # With an MX look-up DNS decides where the password goes, whatever the name.
+    away = not allowed.is_loopback(host) or (relay.get("mx_lookup") and not host.startswith("["))
+    if auth.get("allow_cleartext") is False and away:
+        where = f"the MX of {host}" if relay.get("mx_lookup") else host
+        wanted = f"true, since the password would go to {where} in clear text"
         yield _wrong("auth:allow_cleartext", wanted + ", or a relay:host on this host", False)
     if "file" in auth and auth["file"] == auth.get("programs_file"):
         yield _wrong("auth:programs_file", "another file than auth:file", auth["file"])

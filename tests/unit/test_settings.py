@@ -311,6 +311,14 @@ def test_clear_text_needs_a_word() -> None:
     assert load(pillar % "true").auth is not None
 
 
+def test_with_an_mx_lookup_no_name_is_local() -> None:
+    pillar = f"{{relay: {{host: '%s', mx_lookup: true}}, auth: {AUTH}}}}}"
+    assert mistakes(pillar % "localhost")[0].startswith(
+        "auth:allow_cleartext: expected true, since the password would go to the MX of localhost"
+    )
+    assert load(pillar % "[127.0.0.1]").auth is not None
+
+
 @pytest.mark.parametrize(
     "host", ["localhost", "LocalHost", "[127.0.0.1]", "[127.9.9.9]", "[IPv6:::1]"]
 )
