@@ -18,10 +18,11 @@ from sendmail_values import Secret, SettingsError, check_bool, integer, list_of,
 #: in a buffer of MAXLINE (2048) bytes and cuts off what is longer; smtpmessage() in usersmtp.c.
 AUTH_BYTES = 1527
 
-# Words that m4 expands even without a parenthesis, each time it reads them again.
+# Words that m4 expands even without a parenthesis, each time it reads them again; lower and
+# strcasecmp are sendmail's own (cf.m4), whose other names are in capitals.
 _M4_WORD = re.compile(
-    r"(?<![A-Za-z0-9_])(changecom|changequote|debugfile|debugmode|divert|divnum|dnl|dumpdef|m4exit"
-    r"|sysval|traceoff|traceon|undivert)(?![A-Za-z0-9_])"
+    r"(?<![A-Za-z0-9_])(changecom|changequote|debugfile|debugmode|divert|divnum|dnl|dumpdef|lower"
+    r"|m4exit|strcasecmp|sysval|traceoff|traceon|undivert)(?![A-Za-z0-9_])"
 )
 # Mailers that keep, drop or execute mail instead of handing it to a host (op 5.4).
 _NOT_A_RELAY = frozenset({"discard", "error", "local", "prog"})
