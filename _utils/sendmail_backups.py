@@ -233,11 +233,11 @@ class Store:
             raise failure(str(folder), "the first states cannot be written", err) from err
 
     def _make(self) -> None:
-        missing = [self.root, *self.root.parents]
-        missing = [path for path in missing if not path.exists()]
+        missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
         try:
             for path in reversed(missing):
-                path.mkdir(mode=0o700)
+                with directory(str(path.parent), trusted=True):
+                    path.mkdir(mode=0o700)
         except OSError as err:
             raise failure(str(self.root), "the directory cannot be made", err) from err
         self._check()

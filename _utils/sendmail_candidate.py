@@ -34,8 +34,9 @@ class Candidate:
 
     before: as `sendmail_fs.read` found it. after: the new content, None to remove the file.
     mode, uid, gid: for a new file (0644 or, if secret, 0600, and the running user's where None);
-    an existing file keeps its own, unless it is secret. secret: it holds a password: nobody is
-    shown its content, mode is at most 0600, uid and gid always hold, and ACLs are not kept.
+    an existing file keeps its own, unless it is secret, and may belong to uid besides root.
+    secret: it holds a password: nobody is shown its content, mode is at most 0600, uid and gid
+    always hold, and ACLs are not kept.
     exact: a former state to bring back whole, with time and extended attributes.
     """
 
@@ -126,7 +127,7 @@ def _check(one: Candidate) -> None:
     check_unchanged(before, read(path))
     if before.data is None:
         return
-    if before.uid not in trusted_uids() | {wanted.uid if wanted.data is not None else 0}:
+    if before.uid not in trusted_uids() | {one.uid}:
         raise FilesError(
             f"{path}: found a file of uid {before.uid}, who could change it at any time; "
             f"wanted root's: look at it, then remove it or give it to root"

@@ -143,14 +143,7 @@ def restore_first(
     """
     with _reached(directory, lock, holder, timeout, test) as store:
         ledger = store.ledger()
-        for path, record in ledger.items():
-            if record.others and not _forced(path, force):
-                when = ", ".join(when for when, _ in record.others)
-                raise FilesError(
-                    f"{path}: found changed by others before our run of {when} (a package "
-                    f"upgrade?); its first state would undo that too; nothing was restored: "
-                    f"force it, or restore a later backup"
-                )
+        _refuse_others(ledger, force)
         targets = {path: Entry(one.first, "", one.secret) for path, one in ledger.items()}
         reason = f"first state, {holder}"
         done = _go_back(store, targets, 0, force, None if test else reason, keep)
@@ -192,11 +185,14 @@ def _place(
         raise
     except BaseException:
         # Nothing changed, so there is nothing to go back to.
-        store.drop(backup.id)
-        _settle(store)
+        with contextlib.suppress(FilesError):
+            store.drop(backup.id)
+            _settle(store)
         raise
-    _settle(store)
-    store.prune(keep)
+    # The files are in place: what cannot be tidied now (a full disk), the next run tidies.
+    with contextlib.suppress(FilesError):
+        _settle(store)
+        store.prune(keep)
     return backup
 
 
@@ -215,7 +211,7 @@ def _go_back(
     onward = _onward((_step(store), goal))
     for path, entry in targets.items() if onward else reversed(targets.items()):
         now = read(path)
-        one = Candidate(now, entry.before.data, secret=entry.secret, exact=entry.before)
+        one = Candidate(now, entry.before.data, None, now.uid, None, entry.secret, entry.before)
         candidates.append(one)
         if one.differs and now.fingerprint not in known[path] and not _forced(path, force):
             strange.append(path)
@@ -229,6 +225,18 @@ def _go_back(
     else:
         _place(candidates, store, reason, keep, goal)
     return changes(candidates)
+
+
+def _refuse_others(ledger: Ledger, force: bool | Collection[str]) -> None:
+    wrong = [
+        f"{path}: others had changed it before our run of {record.others[-1][0]} (a package "
+        f"upgrade?), and its first state would undo that"
+        for path, record in ledger.items()
+        if record.others and not _forced(path, force)
+    ]
+    if wrong:
+        hint = "nothing was restored: restore a later backup, or force it"
+        raise FilesError("\n".join([*wrong, hint]))
 
 
 def _recorded(store: Store) -> dict[str, set[str]]:

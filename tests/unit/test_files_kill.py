@@ -1,0 +1,144 @@
+"""
+A run killed before and after each of its calls into the system leaves each file old or new.
+
+By default at every call that changes something; ``CAMPAIGN=1 pytest tests/unit/test_files_kill.py``
+takes every call, those that only look included (some 3,500 kills, two minutes).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sendmail_files
+import sendmail_stage
+from files_world import NEW, OLD, ORDER, World, forked
+
+CHANGING = (
+    "open write fsync fchown fchmod utime rename link unlink mkdir rmdir ftruncate pwrite "
+    "setxattr removexattr"
+).split()
+LOOKING = "close read stat fstat listdir".split()
+EVERY_CALL = bool(os.environ.get("CAMPAIGN"))
+KILLED = signal.SIGKILL
+
+
+def fault_points(kill_at: int, after: bool) -> list[str]:
+    """Wrap what the modules call in ``os``; the kill_at-th call ends the process."""
+    seen: list[str] = []
+
+    def wrapped(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            if name == "open" and not EVERY_CALL and not int(str(args[1])) & os.O_CREAT:
+                return real(*args, **kwargs)
+            seen.append(name)
+            mine = len(seen) == kill_at
+            if mine and not after:
+                os.kill(os.getpid(), KILLED)
+            try:
+                return real(*args, **kwargs)
+            finally:
+                if mine:
+                    os.kill(os.getpid(), KILLED)
+
+        return call
+
+    for name in CHANGING + LOOKING * EVERY_CALL:
+        setattr(os, name, wrapped(name, getattr(os, name)))
+    sendmail_stage._renameat2 = wrapped("renameat2", sendmail_stage._renameat2)  # type: ignore
+    return seen
+
+
+def assert_whole(world: World, order: tuple[str, ...] = ORDER) -> None:
+    """Each file is old or new, and the new ones are the first in the order of the renames."""
+    found = world.contents()
+    states = ["new" if found[n] == NEW[n] else "old" for n in order]
+    for name in order:
+        assert found[name] in (OLD.get(name), NEW[name]), f"{name} is neither old nor new"
+    assert states == sorted(states), f"{states} is no prefix of {order}"
+    assert world.exposed() == []
+
+
+def assert_goes_on(world: World) -> None:
+    """The next run completes, leaves nothing behind, and the first state can still be had."""
+    world.place()
+    assert world.contents() == NEW
+    assert world.litter() == []
+    assert world.exposed() == []
+    sendmail_files.restore_first(world.backups, **world.call)
+
+
+def killed(task: Callable[[], object], point: int, after: bool) -> bool:
+    """Run the task in a child with one fault point; False if it ended before reaching that."""
+
+    def child() -> None:
+        fault_points(point, after)
+        task()
+
+    if (status := forked(child)) == 0:
+        return False
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == KILLED, f"point {point}: {status}"
+    return True
+
+
+def campaign(folder: Path, task: Callable[[World], object]) -> int:
+    """Kill the task before and after each call and check what is left; give the kills."""
+    for number in itertools.count():
+        world = World(folder / str(number)).build()
+        first = world.states()
+        if not killed(lambda world=world: task(world), 1 + number // 2, bool(number % 2)):
+            return number
+        assert_whole(world)
+        assert all(backup.paths for backup in sendmail_files.backups(world.backups))
+        assert_goes_on(world)
+        assert world.states() == first
+    raise AssertionError
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "second name"])
+def test_placing_survives_a_kill_at_every_call(tmp_path, monkeypatch, exchange) -> None:
+    if not exchange:
+        monkeypatch.setattr(sendmail_stage, "_renameat2", lambda *_: False)
+    assert campaign(tmp_path, World.place) >= 100
+
+
+def test_going_back_survives_a_kill_at_every_call(tmp_path) -> None:
+    for number in itertools.count():
+        world = World(tmp_path / str(number)).build()
+        first = world.states()
+        world.place()
+
+        def back(world: World = world) -> None:
+            sendmail_files.restore_first(world.backups, **world.call)
+
+        if not killed(back, 1 + number // 2, bool(number % 2)):
+            break
+        assert_whole(world)
+        back()
+        assert world.states() == first
+        assert world.litter() == []
+    assert number >= 100
+
+
+def test_a_plain_write_is_caught_by_the_same_checks(tmp_path) -> None:
+    def plain(world: World) -> None:
+        for name in ORDER[:3]:
+            fd = os.open(world.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.write(fd, NEW[name] or b"")
+            os.close(fd)
+
+    with pytest.raises(AssertionError, match=r"neither old nor new|pa55word|\['"):
+        campaign(tmp_path, plain)
+
+
+def test_the_wrong_order_is_caught_by_the_same_checks(tmp_path) -> None:
+    def backwards(world: World) -> None:
+        turned = world.candidates()[::-1]
+        sendmail_files.place(turned, world.backups, **world.call)
+
+    with pytest.raises(AssertionError, match="no prefix"):
+        campaign(tmp_path, backwards)
