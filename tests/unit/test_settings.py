@@ -128,6 +128,10 @@ def test_the_example_is_a_good_pillar() -> None:
         ("relay: {host: 'fe80::1%eth'}", f"relay:host: expected {HOST}, got 'fe80::1%eth'"),
         ("relay: {host: 10.1}", f"relay:host: expected {HOST}, got 10.1 (a number: {WORD})"),
         ("relay: {host: '10.1'}", f"relay:host: expected {HOST}, got '10.1'"),
+        (
+            f"relay: {{host: {'a.' * 127}b}}",
+            f"relay:host: expected {HOST}, got '{'a.' * 40}'... (255 characters)",
+        ),
         ("relay: {host: james.}", f"relay:host: expected {HOST}, got 'james.'"),
         ('relay: {host: "a\\nb"}', f"relay:host: expected {HOST}, got 'a\\nb'"),
         (
@@ -223,6 +227,10 @@ def test_the_example_is_a_good_pillar() -> None:
         (
             f"{AUTH}, file: /etc/mail/auth-info, programs_file: /etc/mail/auth-info}}",
             "auth:programs_file: expected another file than auth:file, got '/etc/mail/auth-info'",
+        ),
+        (
+            "account: {webadmin: 'http://localhost/../x'}",
+            f"account:webadmin: expected {URL}, got 'http://localhost/../x'",
         ),
         ("account: {timeout: 0}", f"account:timeout: expected 1..300, got 0 (a number: {WORD})"),
         (
