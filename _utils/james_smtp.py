@@ -83,6 +83,7 @@ class _Talk:
         self._deadline = time.monotonic() + timeout
         self._rest = b""
         self.secrets: tuple[Reveals, ...] = ()
+        self.last: list[str] = []
         self.offers: tuple[str, ...] = ()
         try:
             self._socket = socket.create_connection((host.strip("[]"), port), timeout)
@@ -99,11 +100,18 @@ class _Talk:
             self._wait()
             if line is not None:
                 self._socket.sendall(line.encode("utf-8", "surrogateescape") + b"\r\n")
-            lines = list(self._lines())
+            lines = self.last = list(self._lines())
         except OSError as err:
             raise self._trouble(err) from None
         shown = scrub("\n".join(lines), self.secrets).splitlines()
         return Reply(int(lines[-1][:3]), " ".join(" ".join(part[4:] for part in shown).split()))
+
+    def offered(self) -> tuple[str, ...]:
+        """Return the mechanisms of the EHLO reply that came last."""
+        lines = (re.match(r"250[ -]AUTH[ =](.*)", line, re.IGNORECASE) for line in self.last)
+        return tuple(
+            dict.fromkeys(name for auth in lines if auth for name in auth[1].upper().split())
+        )
 
     def expect(self, line: str | None, what: str) -> Reply:
         """Ask, and raise DialogueError unless the answer is yes."""
@@ -154,9 +162,8 @@ def _talk(host: str, port: int, timeout: float, helo: str) -> Iterator[_Talk]:
     talk = _Talk(host, port, timeout)
     try:
         talk.expect(None, "James turns us away")
-        capabilities = talk.expect(f"EHLO {helo}", "James refuses EHLO").text
-        auth = re.search(r"\bAUTH[ =]([\w -]+)", capabilities, re.IGNORECASE)
-        talk.offers = tuple(auth[1].upper().split()) if auth else ()
+        talk.expect(f"EHLO {helo}", "James refuses EHLO")
+        talk.offers = talk.offered()
         yield talk
     finally:
         talk.close()

@@ -105,26 +105,23 @@ class WebAdmin:
         _, answer = self._ask("GET", "mailRepositories", repository)
         return int(answer["size"])
 
-    def mails(self, repository: str, limit: int = 1000, offset: int = 0) -> tuple[str, ...]:
-        """Return the keys of at most `limit` mails of a repository; () where there is none."""
-        query = {"limit": str(limit), "offset": str(offset)}
-        status, answer = self._ask(
-            "GET", "mailRepositories", repository, "mails", query=query, good=(200, 404)
-        )
+    def mails(self, repository: str) -> tuple[str, ...]:
+        """Return the keys of a repository's mails; () where there is no such repository."""
+        status, answer = self._ask("GET", "mailRepositories", repository, "mails", good=(200, 404))
         return () if status == 404 else tuple(map(str, answer))
 
     def mail(self, repository: str, key: str) -> dict[str, Any] | None:
         """Return one mail (sender, recipients, state, headers, textBody), or None if it is gone."""
-        status, answer = self._ask(
-            "GET",
-            "mailRepositories",
-            repository,
-            "mails",
-            key,
-            query={"additionalFields": "headers,textBody"},
-            good=(200, 404),
-        )
+        query = {"additionalFields": "headers,textBody"}
+        path = ("mailRepositories", repository, "mails", key)
+        status, answer = self._ask("GET", *path, query=query, good=(200, 404))
         return None if status == 404 else dict(answer)
+
+    def mail_text(self, repository: str, key: str) -> str:
+        """Return one mail as it is, header and all; "" if it is gone."""
+        path = ("mailRepositories", repository, "mails", key)
+        status, text = self._ask("GET", *path, good=(200, 404), accept="message/rfc822")
+        return "" if status == 404 else str(text)
 
     def delete_mail(self, repository: str, key: str) -> None:
         """Remove one mail from a repository; it may be gone already."""
@@ -151,10 +148,11 @@ class WebAdmin:
         query: Mapping[str, str] | None = None,
         secrets: Collection[Reveals] = (),
         good: Collection[int] = (200,),
+        accept: str = "application/json",
     ) -> tuple[int, Any]:
         where = "/".join(urllib.parse.quote(part, safe="") for part in path)
         url = f"{self._base}/{where}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": accept, "Content-Type": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         request = urllib.request.Request(
@@ -171,6 +169,8 @@ class WebAdmin:
             )
         if not text.strip() or method == "HEAD":
             return status, None
+        if accept != "application/json":
+            return status, text
         try:
             return status, json.loads(text)
         except ValueError:

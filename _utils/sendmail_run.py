@@ -220,7 +220,7 @@ def names(
     Raises RunError when sendmail cannot read the cf. Source: operations guide, 5.3 (`$=L`).
     """
     said = _test_mode(cf, f"$={letter}", binary, timeout)
-    lines = (line.removeprefix(">").strip() for line in said.splitlines()[2:])
+    lines = (line.lstrip("> ").strip() for line in said.splitlines()[2:])
     return tuple(sorted(line for line in lines if line))
 
 
@@ -257,7 +257,7 @@ def routes(
             switch_file = Path(folder, "switch")
             switch_file.write_text("hosts files\n", encoding="ascii")
             # sendmail reads it after it has given up root for the submission program's user.
-            os.chmod(folder, 0o755)  # noqa: S103
+            Path(folder).chmod(0o755)
         argv = [binary, "-C", str(cf), f"-OServiceSwitchFile={switch_file}", "-bv", DEBUG, "--"]
         done = run([*argv, *addresses], timeout=timeout)
     if "--parseaddr(" not in done.out:
