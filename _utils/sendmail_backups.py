@@ -93,7 +93,7 @@ class Store:
         if not self.root.is_dir():
             return []
         self._check()
-        names = [n for n in os.listdir(self.root) if _ID.fullmatch(n)]
+        names = [path.name for path in self.root.iterdir() if _ID.fullmatch(path.name)]
         return sorted(names, key=_number)
 
     def load(self, backup_id: str) -> tuple[Backup, list[Entry]]:
@@ -227,8 +227,8 @@ class Store:
             _write(folder / f".{_LEDGER}", _json({"format": _FORMAT, "files": files}))
             (folder / f".{_LEDGER}").rename(folder / _LEDGER)
             _sync(folder)
-            for name in set(os.listdir(folder)) - wanted:
-                (folder / name).unlink()
+            for path in [path for path in folder.iterdir() if path.name not in wanted]:
+                path.unlink()
         except OSError as err:
             raise failure(str(folder), "the first states cannot be written", err) from err
 
@@ -354,7 +354,7 @@ def _damage(path: Path) -> Iterator[None]:
 
 def _load(path: Path) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as stream:
+    with os.fdopen(fd, "rb") as stream:
         return stream.read()
 
 
@@ -381,7 +381,7 @@ def _write_data(folder: Path, one: Snapshot) -> None:
 def _write(path: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(path, flags, 0o600)
-    with open(fd, "wb") as stream:
+    with os.fdopen(fd, "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(fd)

@@ -50,7 +50,7 @@ class FilesError(Exception):
     """Say which path is wrong, what was found there and what is wanted; never any content."""
 
 
-class MissingDirectory(FilesError):
+class MissingDirectory(FilesError):  # noqa: N818 - it says what is wrong
     """Say that a directory on the way to a path does not exist."""
 
 

@@ -42,7 +42,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_EXCHANGE = 2  # renameat2(2)
 
 
-class NotPutBack(FilesError):
+class NotPutBack(FilesError):  # noqa: N818 - it says what is wrong
     """Say that a run failed half-way and that some of its files could not be put back."""
 
 
@@ -95,7 +95,7 @@ def _stage(dir_fd: int, parent: str) -> Iterator[int]:
         os.mkdir(STAGE, 0o700, dir_fd=dir_fd)
         with open_at(dir_fd, STAGE) as fd:
             info = os.fstat(fd)
-            if info.st_uid != os.geteuid() or os.listdir(fd):
+            if info.st_uid != os.geteuid() or _names(fd):
                 raise FilesError(f"{path}: was swapped for another directory; wanted our own")
             # A default ACL of the parent would be handed on to every file made in here.
             write_xattrs(fd, ())
@@ -122,7 +122,7 @@ def _sweep(dir_fd: int, path: str) -> None:
                 f"{stat.S_IMODE(info.st_mode):04o}, wanted nothing: look at it, then remove it"
             )
         with open_at(dir_fd, STAGE) as fd:
-            for name in os.listdir(fd):
+            for name in _names(fd):
                 if not name.endswith((STAGED, SECOND)):
                     raise FilesError(f"{path}/{name}: is none of ours, wanted nothing there")
                 os.unlink(name, dir_fd=fd)
@@ -131,6 +131,11 @@ def _sweep(dir_fd: int, path: str) -> None:
         return
     except OSError as err:
         raise failure(path, "cannot be removed", err) from err
+
+
+def _names(fd: int) -> list[str]:
+    with os.scandir(fd) as found:
+        return [each.name for each in found]
 
 
 def _write(one: _Staged) -> None:

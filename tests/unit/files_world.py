@@ -49,7 +49,7 @@ class World:
         for index, (name, data) in enumerate(OLD.items()):
             path = self.path(name)
             path.write_bytes(data)
-            os.chmod(path, 0o640)
+            path.chmod(0o640)
             os.chown(path, os.geteuid(), GROUP if os.geteuid() == 0 else -1)
             os.utime(path, ns=(0, 1_000_000_000_123_456_789 + index))
         if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""Full disks, read-only file systems, immutable files, failing renames: the old files stay whole."""
+"""Full disks, read-only file systems, immutable files, failing renames: old files stay whole."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_plain_write_on_a_full_disk_loses_the_file(tmp_path) -> None:
         world = on_tmpfs(tmp_path, "etc", "size=160k,mode=0700")
         fill(world.etc, 0)
         # The truncated file frees its page; what is larger than that does not fit.
-        with pytest.raises(OSError, match="No space"), open(world.path("cf"), "wb") as stream:
+        with pytest.raises(OSError, match="No space"), world.path("cf").open("wb") as stream:
             stream.write(bytes(1 << 20))
         assert world.path("cf").read_bytes() != OLD["cf"]
 

@@ -35,7 +35,7 @@ def hard_link(path: Path) -> None:
 
 
 def unix_socket(path: Path) -> None:
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # a socket's path is limited to some 100 bytes
     try:
         with socket.socket(socket.AF_UNIX) as sock:
@@ -164,7 +164,7 @@ def test_a_new_file_never_replaces_what_appears_in_the_last_moment(world, monkey
 
 
 def test_under_attack_no_run_hangs_or_harms(tmp_path) -> None:
-    """Who owns the directory swaps a name in a loop while runs go on; nothing outside is touched."""
+    """The directory's owner swaps a name in a loop while runs go on; nothing outside changes."""
     placed = refused = 0
     for index, (name, plant) in enumerate(itertools.product(ATTACKED, ATTACKS)):
         world = World(tmp_path / str(index)).build()
@@ -189,7 +189,7 @@ def test_under_attack_no_run_hangs_or_harms(tmp_path) -> None:
 
 
 ATTACKED = ("cf", "auth", STAGE)
-ATTACKS = (lambda name: os.symlink("../victim", name), os.mkfifo, os.mkdir)
+ATTACKS = (lambda name: Path(name).symlink_to("../victim"), os.mkfifo, os.mkdir)
 
 
 def attacker(world: World, name: str, plant: Callable[[str], None]) -> int:
@@ -217,10 +217,10 @@ def attacker(world: World, name: str, plant: Callable[[str], None]) -> int:
 def attack(name: str, plant: Callable[[str], None]) -> None:
     remove = os.rmdir if plant is os.mkdir else os.unlink
     for act in (
-        lambda: os.rename(name, "moved"),
+        lambda: Path(name).rename("moved"),
         lambda: plant(name),
         lambda: remove(name),
-        lambda: os.rename("moved", name),
+        lambda: Path("moved").rename(name),
         lambda: os.sched_yield(),
     ):
         try:
@@ -265,10 +265,10 @@ class TestOnTheWay:
         assert world.path("knobs").read_bytes() == OLD["knobs"]
 
     def test_a_sticky_directory_is_trusted_and_an_open_one_is_not(self, tmp_path) -> None:
-        os.chmod(tmp_path, 0o1777)
+        tmp_path.chmod(0o1777)
         with directory(str(tmp_path), trusted=True):
             pass
-        os.chmod(tmp_path, 0o777)
+        tmp_path.chmod(0o777)
         with pytest.raises(FilesError, match="mode 0777"), directory(str(tmp_path), trusted=True):
             pass
 

@@ -18,11 +18,11 @@ import sendmail_files
 import sendmail_stage
 from files_world import NEW, OLD, ORDER, World, forked
 
-CHANGING = (
-    "open write fsync fchown fchmod utime rename link unlink mkdir rmdir ftruncate pwrite "
-    "setxattr removexattr"
-).split()
-LOOKING = "close read stat fstat listdir".split()
+CHANGING = [
+    *("open", "write", "pwrite", "ftruncate", "fsync", "fchown", "fchmod", "utime"),
+    *("rename", "link", "unlink", "mkdir", "rmdir", "setxattr", "removexattr"),
+]
+LOOKING = ["close", "read", "stat", "fstat", "scandir"]
 EVERY_CALL = bool(os.environ.get("CAMPAIGN"))
 KILLED = signal.SIGKILL
 
