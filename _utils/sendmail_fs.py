@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 LIMIT = 16 * 1024 * 1024
 STAGE = ".sendmail_james"  # directory beside a managed file, 0700, while files are put in place
+DROP_IN = ".d"  # ending of directories that are made when first needed, e.g. sendmail.service.d
 STAGED, SECOND = ".new", ".old"  # endings of the names in it
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -107,12 +108,17 @@ def read(path: str | os.PathLike[str]) -> Snapshot:
 
     path: absolute. Never follows a symlink in the last component and never waits for a FIFO.
     Raises FilesError for anything but a regular file with one name and at most 16 MiB, for a
-    missing directory, and for a file that does not hold still.
+    missing directory (unless it is a drop-in's), and for a file that does not hold still.
     """
     text = os.fspath(path)
     parent, name = split(text)
-    with directory(parent) as dir_fd:
-        return read_at(dir_fd, name, text)
+    try:
+        with directory(parent) as dir_fd:
+            return read_at(dir_fd, name, text)
+    except MissingDirectory:
+        if parent.endswith(DROP_IN):
+            return Snapshot(text)
+        raise
 
 
 def split(path: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from sendmail_candidate import Candidate, check, check_unchanged
 from sendmail_fs import (
+    DROP_IN,
     SECOND,
     STAGE,
     STAGED,
@@ -72,6 +73,7 @@ def put(candidates: Sequence[Candidate]) -> None:
         for one in candidates:
             parent, name = split(one.path)
             if parent not in stages:
+                stack.enter_context(_drop_in(parent))
                 dir_fd = stack.enter_context(directory(parent))
                 stages[parent] = dir_fd, stack.enter_context(_stage(dir_fd, parent))
             staged.append(_Staged(one, name, *stages[parent]))
@@ -82,10 +84,41 @@ def put(candidates: Sequence[Candidate]) -> None:
 
 
 def sweep(paths: Sequence[str]) -> None:
-    """Remove the staging directories that a killed run left beside these paths; FilesError."""
+    """Remove what a killed run left beside these paths: staging and empty drop-in directories."""
     for parent in dict.fromkeys(split(path)[0] for path in paths):
-        with contextlib.suppress(MissingDirectory), directory(parent) as dir_fd:
-            _sweep(dir_fd, f"{parent}/{STAGE}")
+        with contextlib.suppress(MissingDirectory):
+            with directory(parent) as dir_fd:
+                _sweep(dir_fd, f"{parent}/{STAGE}")
+            _remove_empty(parent)
+
+
+@contextlib.contextmanager
+def _drop_in(path: str) -> Iterator[None]:
+    """Make a drop-in directory that is not there, and take it away again if it ends up empty."""
+    if not path.endswith(DROP_IN):
+        yield
+        return
+    parent, name = split(path)
+    with directory(parent, trusted=True) as fd:
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o755, dir_fd=fd)
+                os.chmod(name, 0o755, dir_fd=fd)  # whatever the umask
+                os.fsync(fd)
+        except OSError as err:
+            raise failure(path, "the directory cannot be made", err) from err
+    try:
+        yield
+    finally:
+        _remove_empty(path)
+
+
+def _remove_empty(path: str) -> None:
+    if path.endswith(DROP_IN):
+        parent, name = split(path)
+        # Others' files in it, or a swap meanwhile: then it is not ours to take away.
+        with contextlib.suppress(OSError, FilesError), directory(parent, trusted=True) as fd:
+            os.rmdir(name, dir_fd=fd)
 
 
 @contextlib.contextmanager

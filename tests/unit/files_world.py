@@ -15,12 +15,20 @@ from pathlib import Path
 import sendmail_files
 from sendmail_files import Candidate
 
+EVERY_CALL = bool(os.environ.get("CAMPAIGN"))
 STRANGER = 61234  # owns etc, as smmta owns /etc/mail
 GROUP = 61235
 SECRET = b"user\npl4nted-pa55word\n"
 OLD = {"knobs": b"DAEMON=yes\n", "cf": b"DS\nold\xff\r\n" * 400, "stale": b"to be removed\n"}
-NEW = {"knobs": b"DAEMON=no\n", "auth": SECRET, "cf": b"DSesmtp:localhost\n" * 500, "stale": None}
-ORDER = ("knobs", "auth", "cf", "stale")
+NEW = {
+    "knobs": b"DAEMON=no\n",
+    "drop-in": b"[Service]\n",
+    "auth": SECRET,
+    "cf": b"DSesmtp:localhost\n" * 500,
+    "stale": None,
+}
+FIRST = {"drop-in": None, "auth": None, **OLD}
+ORDER = ("knobs", "drop-in", "auth", "cf", "stale")
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,8 @@ class World:
         return {"lock": self.root / "lock", "holder": "a test", "timeout": 60.0}
 
     def path(self, name: str) -> Path:
-        return (self.root / "default" if name == "knobs" else self.etc) / name
+        folders = {"knobs": self.root / "default", "drop-in": self.root / "sendmail.service.d"}
+        return folders.get(name, self.etc) / name
 
     def build(self) -> World:
         """Make the host as it is before the first run; root needed for the owners."""
@@ -77,7 +86,9 @@ class World:
         return [
             str(path)
             for path in self.root.rglob("*")
-            if path.name.startswith(".") or (path.is_file() and path.lstat().st_nlink > 1)
+            if path.name.startswith(".")
+            or (path.is_file() and path.lstat().st_nlink > 1)
+            or (path.name.endswith(".d") and not os.listdir(path))  # noqa: PTH208
         ]
 
     def exposed(self) -> list[str]:
@@ -98,6 +109,23 @@ class World:
             data = path.read_bytes() if stat.S_ISREG(info.st_mode) else b""
             found[str(path)] = (info.st_ino, info.st_mode, info.st_uid, info.st_mtime_ns, data)
         return found
+
+    def assert_whole(self) -> None:
+        """Each file is old or new, and the new ones are the first in the order of the renames."""
+        found = self.contents()
+        states = ["new" if found[n] == NEW[n] else "old" for n in ORDER]
+        for name in ORDER:
+            assert found[name] in (OLD.get(name), NEW[name]), f"{name} is neither old nor new"
+        assert states == sorted(states), f"{states} is no prefix of {ORDER}"
+        assert self.exposed() == []
+
+    def assert_goes_on(self) -> None:
+        """The next run completes, leaves nothing behind, and the first state can still be had."""
+        self.place()
+        assert self.contents() == NEW
+        assert self.litter() == []
+        assert self.exposed() == []
+        sendmail_files.restore_first(self.backups, **self.call)
 
 
 def forked(task: Callable[[], object]) -> int:

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 import sendmail_files
 import sendmail_stage
-from files_world import NEW, OLD, World, mount, with_private_mounts
+from files_world import FIRST, NEW, OLD, World, mount, with_private_mounts
 from sendmail_files import FilesError, NotPutBack
 from sendmail_fs import STAGE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems: needs root")
 
-FIRST = {"auth": None, **OLD}
 FS_IOC_SETFLAGS, IMMUTABLE, APPEND_ONLY = 0x40086602, 0x10, 0x20
 
 

@@ -13,7 +13,7 @@ import sendmail_candidate
 import sendmail_files
 import sendmail_fs
 import sendmail_lock
-from files_world import ACL_FOR_STRANGER, GROUP, NEW, OLD, SECRET, STRANGER, World, forked
+from files_world import ACL_FOR_STRANGER, FIRST, GROUP, NEW, OLD, SECRET, STRANGER, World, forked
 from sendmail_files import Candidate, FilesError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
@@ -179,6 +179,22 @@ def test_all_reasons_are_told_at_once(world) -> None:
     assert "knobs: mode changed" in words
 
 
+def test_a_missing_drop_in_directory_is_made_and_goes_with_its_file(world) -> None:
+    folder = world.path("drop-in").parent
+    world.place()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    sendmail_files.restore_first(world.backups, **world.call)
+    assert not folder.exists()
+
+
+def test_a_drop_in_directory_with_others_files_stays(world) -> None:
+    folder = world.path("drop-in").parent
+    world.place()
+    (folder / "other.conf").write_bytes(b"the admin's\n")
+    sendmail_files.restore_first(world.backups, **world.call)
+    assert [path.name for path in folder.iterdir()] == ["other.conf"]
+
+
 def test_a_missing_directory_is_named(world) -> None:
     with pytest.raises(FilesError, match=r"nowhere/deep: 'nowhere' does not exist"):
         sendmail_files.read(world.root / "nowhere" / "deep" / "cf")
@@ -219,7 +235,7 @@ class TestLock:
                 FilesError, match=rf"the other highstate \(pid {pid}\) since 2.*nothing was"
             ):
                 sendmail_files.place(world.candidates(), world.backups, **call)
-            assert world.contents() == {**OLD, "auth": None}
+            assert world.contents() == FIRST
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

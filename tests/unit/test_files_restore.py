@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 import sendmail_backups
 import sendmail_files
-from files_world import ACL_FOR_STRANGER, NEW, OLD, ORDER, World
+from files_world import ACL_FOR_STRANGER, FIRST, NEW, OLD, ORDER, World
 from sendmail_files import Candidate, FilesError
 from sendmail_fs import STAGE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
 
-FIRST = {"auth": None, **OLD}
 LATER = {"cf": b"a later run\n", "auth": b"another-pa55word\n"}
 
 
