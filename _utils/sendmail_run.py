@@ -186,7 +186,7 @@ def check(cf: Path | str, *, binary: str = SENDMAIL, timeout: float = TIMEOUT) -
 
 def words(done: Done) -> str:
     """Return what a process said, scrubbed, on one line of at most 500 characters."""
-    lines = [line.strip() for line in scrub(done.err + "\n" + done.out).splitlines()]
+    lines = [line.strip() for part in (done.err, done.out) for line in scrub(part).splitlines()]
     said = "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith("> ")))
     return said if len(said) <= 500 else said[:497] + "..."
 
