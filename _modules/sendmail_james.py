@@ -1,0 +1,256 @@
+"""Ask and tell sendmail, as a client of the Apache James server, from the command line.
+
+Every function that changes something takes ``test=True``; every one that reads a cf takes
+``cf=PATH``. Values come from the pillar ``sendmail_james``. No function takes, returns or logs a
+password.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import sendmail_live
+import sendmail_salt
+import sendmail_status
+from salt.exceptions import CommandExecutionError, SaltInvocationError
+from sendmail_errors import CALLER_ERRORS, ERRORS
+from sendmail_plan import Plan
+from sendmail_platform import Changes
+
+__opts__: dict[str, Any]
+__salt__: dict[str, Callable[..., Any]]
+__pillar__: dict[str, Any]
+__grains__: dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+__virtualname__ = "sendmail_james"
+__func_alias__ = {"settings_": "settings"}
+
+
+def __virtual__() -> str:
+    return __virtualname__
+
+
+def _plain_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn our own errors into Salt's: the caller's mistakes and the system's faults."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except CALLER_ERRORS as err:
+            raise SaltInvocationError(str(err)) from None
+        except ERRORS as err:
+            raise CommandExecutionError(str(err)) from None
+
+    return call
+
+
+def _plan(cf: str | None = None) -> Plan:
+    plan = sendmail_salt.load_plan(__salt__, __pillar__, __grains__, __opts__)
+    return plan if cf is None else plan.for_one(cf)
+
+
+def _apply(step: Callable[[Plan], Changes], cf: str | None, test: bool) -> Changes:
+    """Run one step alone: edit, prove, put in place."""
+    plan = _plan(cf)
+    changes = step(plan)
+    sendmail_live.prove(plan)
+    sendmail_live.go_live(plan, holder="salt-call", test=test)
+    return changes
+
+
+@_plain_errors
+def relay(cf: str | None = None, test: bool = False) -> Changes:
+    """Make James the smart host, local relay and mail hub (how-to, step 2).
+
+    cf
+        one cf file to edit; all of the host's sendmail files where absent
+    test
+        say what would change and change nothing
+
+    Returns ``{path: {thing: {"old": …, "new": …}}}``, empty where all is as the pillar says.
+    Sendmail uses it after its next restart.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.relay test=True
+    """
+    return _apply(Plan.relayed, cf, test)
+
+
+@_plain_errors
+def loop_check(cf: str | None = None, test: bool = False) -> Changes:
+    """Set mailer flag k as the pillar says (how-to, step 3).
+
+    cf
+        one cf file to edit; all of the host's sendmail files where absent
+    test
+        say what would change and change nothing
+
+    Returns ``{path: {thing: {"old": …, "new": …}}}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.loop_check test=True
+    """
+    return _apply(Plan.loop_check_off, cf, test)
+
+
+@_plain_errors
+def client_auth(cf: str | None = None, test: bool = False) -> Changes:
+    """Set SMTP AUTH, and make it compulsory where the pillar says so (how-to, step 4).
+
+    cf
+        one cf file to edit; all of the host's sendmail files where absent
+    test
+        say what would change and change nothing
+
+    Returns ``{path: {thing: {"old": …, "new": …}}}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.client_auth test=True
+    """
+    return _apply(Plan.authenticated, cf, test)
+
+
+@_plain_errors
+def credentials(test: bool = False) -> Changes:
+    """Write the credential files from pillar ``sendmail_james:auth``, mode 0600.
+
+    test
+        say what would change and change nothing
+
+    Returns ``{path: {"credentials": {"old": "(not shown)", …}}}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.credentials
+    """
+    return _apply(Plan.credentials, None, test)
+
+
+@_plain_errors
+def drift() -> Changes:
+    """Return what differs between the pillar and this host; empty means nothing.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.drift
+    """
+    return sendmail_live.drift(_plan())
+
+
+@_plain_errors
+def settings_(cf: str | None = None) -> dict[str, Any]:
+    """Show what the cf says now, and what is missing for James.
+
+    cf
+        one cf file to read; all of the host's where absent
+
+    Returns ``{path: {…, "missing": [...]}}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.settings
+        salt-call sendmail_james.settings cf=/etc/mail/submit.cf
+    """
+    return sendmail_live.facts(_plan(cf))
+
+
+@_plain_errors
+def routes(*addresses: str, cf: str | None = None) -> dict[str, Any]:
+    """Ask sendmail where addresses go, sending nothing and asking no DNS.
+
+    addresses
+        any addresses; the how-to's five forms where absent
+    cf
+        one cf file; all of the host's where absent
+
+    Returns ``{path: {address: {"mailer": …, "host": …, "user": …, "to James": "yes" | why not}}}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.routes root someone@example.org
+    """
+    return sendmail_status.routes(_plan(cf), addresses)
+
+
+@_plain_errors
+def probe() -> dict[str, Any]:
+    """Send the how-to's test messages, as root and as an ordinary user, and say what James
+    answered.
+
+    Returns a report per message: address, sent by, route, the dialogue without its AUTH,
+    authenticated, outcome. Takes up to two minutes; leaves nothing in a queue.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.probe
+    """
+    return sendmail_status.probe(_plan())
+
+
+@_plain_errors
+def account(create: bool = False, test: bool = False) -> dict[str, Any]:
+    """Say whether James lets sendmail's account in and takes what sendmail will send.
+
+    create
+        create the account, and the domain localhost, through WebAdmin where they are missing
+    test
+        say what would be created and create nothing
+
+    Nothing is sent: AUTH, MAIL, RCPT, RSET.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.account create=True
+    """
+    return sendmail_status.account(_plan(), create=create, test=test)
+
+
+@_plain_errors
+def status() -> dict[str, Any]:
+    """Show on one page who listens, which runners live, routes, auth, files, queues, and what to do
+    next.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.status
+    """
+    return sendmail_status.status(_plan())
+
+
+@_plain_errors
+def backups() -> list[dict[str, Any]]:
+    """List the backups, newest first: id, when, by what, which files.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.backups
+    """
+    return sendmail_live.backups()
+
+
+@_plain_errors
+def restore(backup: str, force: bool = False, test: bool = False) -> Changes:
+    """Bring back what was there before the run that made a backup; what that replaces is backed up
+    first.
+
+    backup
+        an id from ``sendmail_james.backups``
+    force
+        also where somebody else has changed a file since
+    test
+        say what would change and change nothing
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.restore 000003-20261123T101500Z
+    """
+    return sendmail_live.restore(backup, force=force, holder="salt-call", test=test)

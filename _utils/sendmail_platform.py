@@ -1,0 +1,132 @@
+"""Hold what a platform's sendmail package decides: paths, services, and the knobs for queue-only
+running.
+
+The facts themselves are data in sendmail_james/platforms.yaml; pillar ``lookup`` overrides them for
+a host.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+Changes = dict[str, dict[str, Any]]
+
+
+class PlatformError(ValueError):
+    """Say that a platform is unknown, or that a knob file can't be edited."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """Describe one file that tells the platform to run sendmail's queues only."""
+
+    file: str
+    assign: Mapping[str, str] | None = None
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Hold the facts of one platform; the keys are those of platforms.yaml."""
+
+    packages: tuple[str, ...]
+    other_mtas: tuple[str, ...]
+    services: tuple[str, ...]
+    restart: str
+    sendmail: str
+    cf: str
+    mc: str
+    submit_cf: str
+    submit_mc: str
+    submit_user: str
+    aliases: str
+    cf_dir: str
+    rebuilds: bool
+    knobs: tuple[Knob, ...]
+
+
+LOOKUP_KEYS = tuple(field.name for field in fields(Platform))
+
+
+def select(
+    platforms: Mapping[str, Any], grains: Mapping[str, Any], lookup: Mapping[str, Any]
+) -> Platform:
+    """Return the facts for a host.
+
+    platforms
+        the parsed platforms.yaml
+    grains
+        Salt's grains; ``os_family``, ``init`` and ``host`` are used
+    lookup
+        pillar ``sendmail_james:lookup``, whose keys win over the platform's
+
+    Raises PlatformError where neither names a fact.
+    """
+    family, init = grains.get("os_family", ""), grains.get("init", "")
+    facts = dict(platforms.get(f"{family}/{init}") or platforms.get(family) or {})
+    facts.update(lookup)
+    missing = [key for key in LOOKUP_KEYS if key not in facts]
+    if missing:
+        raise PlatformError(
+            f"no facts for this platform (os_family {family!r}): set "
+            f"sendmail_james:lookup:{{{', '.join(missing)}}}, or use one of "
+            f"{', '.join(key for key in platforms if '/' not in key)}"
+        )
+    for key in ("mc", "submit_mc"):
+        facts[key] = facts[key].replace("{host}", str(grains.get("host", "")))
+    for key in ("packages", "other_mtas", "services"):
+        facts[key] = tuple(facts[key])
+    facts["knobs"] = tuple(Knob(**knob) for knob in facts["knobs"])
+    return Platform(**facts)
+
+
+def turn(
+    knob: Knob, before: bytes | None, values: Mapping[str, str]
+) -> tuple[bytes, dict[str, dict[str, str | None]]]:
+    """Return a knob file's new bytes, and what they change.
+
+    before
+        the file as it is, None where it is absent
+    values
+        what {queue_interval} and {programs_interval} stand for, in sendmail's time units
+
+    The changes are ``{key: {"old": …, "new": …}}``, empty where the file already says so.
+    """
+    if knob.content is not None:
+        new = knob.content.format(**values)
+        old = None if before is None else before.decode(errors="backslashreplace")
+        return new.encode(), {} if new == old else {"content": {"old": old, "new": new}}
+    text = before or b""
+    changes: dict[str, dict[str, str | None]] = {}
+    for key, template in (knob.assign or {}).items():
+        wanted = template.format(**values)
+        text, found = _assign(text, key, wanted)
+        if found != wanted:
+            changes[key] = {"old": found, "new": wanted}
+    return text, changes
+
+
+# One assignment of a shell file: KEY="a word", KEY='a word' or KEY=word, then whatever follows it.
+_ASSIGNMENT = rb"""(?m)^(?P<head>[ \t]*(?:export[ \t]+)?%s=)
+                   (?P<value>"[^"\n]*"|'[^'\n]*'|[^\s;#"'\\$`]*)
+                   (?P<tail>[ \t]*(?:;.*|\#.*)?\r?)$"""
+
+
+def _assign(text: bytes, key: str, wanted: str) -> tuple[bytes, str | None]:
+    """Set the last assignment of a key, which is the one that a shell keeps."""
+    name = re.escape(key).encode()
+    last = max(re.finditer(_ASSIGNMENT % name, text, re.VERBOSE), key=re.Match.start, default=None)
+    anything = re.findall(rb"(?m)^[ \t]*(?:export[ \t]+)?%s=.*$" % name, text)
+    if anything and (last is None or not last.group().startswith(anything[-1].rstrip(b"\r"))):
+        found = anything[-1].decode(errors="backslashreplace")
+        raise PlatformError(f'expected {key}="value" on a line of its own, got {found!r}')
+    if last is None:
+        gap = b"" if not text or text.endswith(b"\n") else b"\n"
+        return text + gap + f'{key}="{wanted}"\n'.encode(), None
+    found = last["value"].strip(b"\"'").decode(errors="backslashreplace")
+    if found == wanted:
+        return text, found
+    return text[: last.start("value")] + f'"{wanted}"'.encode() + text[last.end("value") :], found

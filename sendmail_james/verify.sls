@@ -1,0 +1,16 @@
+# Sendmail's account exists on James and may do what sendmail needs; the live configuration routes all mail to James,
+# and with verify:live six test messages show it.
+include:
+  - sendmail_james.service
+
+James takes mail from sendmail's account:
+  sendmail_james.account_present:
+    - require:
+      - sendmail_james: The queue runners work with the live configuration
+
+All mail reaches James:
+  sendmail_james.delivers:
+    - onchanges:
+      - sendmail_james: The configuration is proved and live
+    - require:
+      - sendmail_james: James takes mail from sendmail's account
