@@ -238,6 +238,7 @@ class Store:
             for path in reversed(missing):
                 with directory(str(path.parent), trusted=True):
                     path.mkdir(mode=0o700)
+                _sync(path.parent)
         except OSError as err:
             raise failure(str(self.root), "the directory cannot be made", err) from err
         self._check()

@@ -210,10 +210,12 @@ def _go_back(
     # is every one of the way back. Undoing a way back goes onward.
     onward = _onward((_step(store), goal))
     for path, entry in targets.items() if onward else reversed(targets.items()):
-        now = read(path)
+        now = _now(path)
         one = Candidate(now, entry.before.data, None, now.uid, None, entry.secret, entry.before)
+        if not one.differs:
+            continue
         candidates.append(one)
-        if one.differs and now.fingerprint not in known[path] and not _forced(path, force):
+        if now.fingerprint not in known[path] and not _forced(path, force):
             strange.append(path)
     if strange:
         raise FilesError(
@@ -257,7 +259,8 @@ def _forced(path: str, force: bool | Collection[str]) -> bool:
 
 
 def _step(store: Store) -> int:
-    return next((store.describe(each).steps[1] for each in reversed(store.ids())), 0)
+    newest = (store.describe(each) for each in reversed(store.ids()))
+    return next((backup.steps[1] for backup in newest if backup.paths), 0)
 
 
 def _onward(steps: tuple[int, int]) -> bool:
@@ -298,9 +301,14 @@ def _found(ledger: Ledger) -> dict[str, str]:
     found = {}
     for path in ledger:
         try:
-            found[path] = read(path).fingerprint
-        except MissingDirectory:
-            found[path] = "absent"
+            found[path] = _now(path).fingerprint
         except FilesError:
             found[path] = "unreadable"
     return found
+
+
+def _now(path: str) -> Snapshot:
+    try:
+        return read(path)
+    except MissingDirectory:
+        return Snapshot(path)  # with its package, perhaps

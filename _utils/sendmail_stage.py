@@ -17,6 +17,7 @@ import ctypes
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -248,6 +249,8 @@ def _exchange(one: _Staged) -> None:
 
 def _renameat2(old_fd: int, old: str, new_fd: int, new: str) -> bool:
     """Exchange two files in one step; False where the system cannot do that at all."""
+    if sys.platform != "linux":
+        return False
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         return False

@@ -110,6 +110,22 @@ def test_a_read_only_file_system_is_named(tmp_path, folder) -> None:
     with_private_mounts(task)
 
 
+def test_a_file_that_is_a_mount_of_its_own_is_named(tmp_path) -> None:
+    """As containers like to do it: such a file cannot be replaced."""
+
+    def task() -> None:
+        world = World(tmp_path).build()
+        (tmp_path / "outside").write_bytes(OLD["cf"])
+        mount("--bind", tmp_path / "outside", world.path("cf"))
+        with pytest.raises(
+            FilesError, match=r"cf: cannot be put in place: .*busy\nput back: .*kno"
+        ):
+            world.place()
+        assert world.contents() == FIRST
+
+    with_private_mounts(task)
+
+
 @pytest.mark.parametrize(("flag", "word"), [(IMMUTABLE, "immutable"), (APPEND_ONLY, "append-only")])
 def test_a_frozen_file_is_named_before_anything_is_written(world, flag, word) -> None:
     set_flag(world.path("cf"), flag)

@@ -79,6 +79,14 @@ def test_a_label_is_kept(world) -> None:
     assert dict(sendmail_files.read(path).xattrs)["security.test"].startswith(b"system_u")
 
 
+def test_systems_without_attributes_in_python_do_without(world, monkeypatch) -> None:
+    for name in ("listxattr", "getxattr", "setxattr", "removexattr"):
+        monkeypatch.delattr(os, name)
+    world.place()
+    sendmail_files.restore_first(world.backups, **world.call)
+    assert world.contents() == FIRST
+
+
 def test_a_default_acl_of_the_directory_opens_nothing(world) -> None:
     """Its owner may set one, to be handed the password."""
     os.setxattr(world.etc, "system.posix_acl_default", ACL_FOR_STRANGER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import sendmail_backups
 import sendmail_files
-from files_world import ACL_FOR_STRANGER, FIRST, NEW, OLD, ORDER, World
+from files_world import ACL_FOR_STRANGER, FIRST, NEW, OLD, ORDER, SECRET, World
 from sendmail_files import Candidate, FilesError
 from sendmail_fs import STAGE
 
@@ -145,6 +146,22 @@ class TestChangedByOthers:
         else:
             back(world)
         assert world.contents() == FIRST
+
+    def test_a_directory_that_went_with_its_package_is_named(self, world) -> None:
+        """What was not there before needs no directory; what was cannot be brought back."""
+        world.place()
+        shutil.rmtree(world.etc)
+        with pytest.raises(FilesError, match="'etc' does not exist"):
+            back(world, force=True)
+        world.etc.mkdir()
+        back(world, force=True)
+        assert world.contents() == FIRST
+
+    def test_files_of_ours_alone_need_no_directory_back(self, world) -> None:
+        world.place({"auth": SECRET})
+        shutil.rmtree(world.etc)
+        assert back(world) == {}
+        assert sendmail_files.status(world.backups) == {}
 
 
 class TestRestore:
