@@ -38,8 +38,7 @@ def parse(text: str) -> tuple[Alias, ...]:
     found: dict[str, Alias] = {}
     for number, line in _logical(text):
         match = re.match(r'("(?:[^"\\]|\\.)*"|[^:\s"#][^:]*?)\s*:(.*)$', line, re.DOTALL)
-        if match:
-            name = match[1].strip('"').lower()
+        if match and (name := match[1].strip('"').lower()):
             found.pop(name, None)
             found[name] = Alias(name, _split(match[2]), number)
     return tuple(found.values())

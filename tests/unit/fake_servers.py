@@ -1,0 +1,69 @@
+"""Fakes for faults that a real James cannot be made to show: slow, lying, breaking off."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+Talk = Callable[[socket.socket], None]
+
+
+@contextmanager
+def fake_server(talk: Talk) -> Iterator[int]:
+    """Serve every connection with `talk`, on a port that is yielded."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def handle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            talk(connection)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def says(data: bytes) -> Talk:
+    """Answer with fixed bytes, whatever is asked, until the other side closes."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(data)
+        while connection.recv(4096):
+            pass
+
+    return talk
+
+
+def fake_smtp(replies: dict[str, str], seen: list[str] | None = None) -> Talk:
+    """Answer SMTP commands by the first word that matches; others get 250."""
+
+    def talk(connection: socket.socket) -> None:
+        stream = connection.makefile("rw", encoding="latin-1", newline="")
+
+        def answer(text: str) -> None:
+            stream.write(text + "\r\n")
+            stream.flush()
+
+        answer(replies.get("", "220 fake"))
+        for line in stream:
+            line = line.rstrip("\r\n")
+            if seen is not None:
+                seen.append(line)
+            found = [reply for start, reply in replies.items() if start and line.startswith(start)]
+            answer(found[0] if found else "250 ok")
+            if line.startswith("QUIT"):
+                return
+
+    return talk
