@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""Run the test suites, each in a disposable host of its own, and sum up what they did.
+
+Usage: run_tests.py [SUITE]... [-- PYTEST-ARGUMENT...]; without a suite, all, two at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cache
+
+HOST = cache.SUPPORT / "host"
+SILENCE = 10  # seconds after which a line says what is still at work
+NO_TESTS = 5  # pytest's exit code where the arguments select none
+STARTED = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Some tests, and the Debian release that they run on; without folders, the linters."""
+
+    name: str
+    release: str
+    folders: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+
+    def command(self, results: Path, extra: Sequence[str], salt: str) -> list[str]:
+        """Give the command that runs the suite in a new host and leaves its counts in RESULTS."""
+        boot = [str(HOST), "with", "--release", self.release, "--salt", salt]
+        boot += [
+            "--shared",
+            str(results),
+            *(["--env", "CI=true"] if os.environ.get("CI") == "true" else []),
+        ]
+        if not self.folders:
+            return [*boot, "--", "tests/support/lint"]
+        there = [folder for folder in self.folders if (cache.REPOSITORY / folder).is_dir()]
+        counts = ["--junitxml", f"/srv/shared/{self.name}.xml"]
+        return [*boot, "--", "python", "-m", "pytest", *there, *self.arguments, *counts, *extra]
+
+
+FAST = ("tests/unit", "tests/functional", "tests/oracle")
+SLOW = ("tests/integration",)
+LINES = (
+    (
+        Suite("lint", "bookworm", ()),
+        Suite("unit", "bookworm", FAST, ("-q",)),
+        Suite("trixie-unit", "trixie", FAST, ("-q",)),
+        Suite("trixie", "trixie", SLOW, ("-v", "-m", "smoke")),
+    ),
+    (Suite("integration", "bookworm", SLOW, ("-v",)),),
+)
+
+
+class Line(threading.Thread):
+    """Run suites one after the other; `counts` and `codes` tell how they went."""
+
+    def __init__(
+        self, suites: Sequence[Suite], results: Path, extra: Sequence[str], salt: str
+    ) -> None:
+        super().__init__(daemon=True)
+        self.suites, self.results, self.extra, self.salt = suites, results, extra, salt
+        self.codes: dict[str, int] = {}
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        for suite in self.suites:
+            self.codes[suite.name] = self.follow(suite)
+
+    def follow(self, suite: Suite) -> int:
+        """Run one suite, passing on every line that it prints and, in silence, the one it is at."""
+        command = suite.command(self.results, self.extra, self.salt)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.running = process
+        chunks: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=pump, args=(process, chunks), daemon=True).start()
+        rest = b""
+        while True:
+            try:
+                chunk = chunks.get(timeout=SILENCE)
+            except queue.Empty:
+                say(suite.name, "... " + rest.decode(errors="replace")[-150:])
+                continue
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                say(suite.name, line.decode(errors="replace"))
+        if rest:
+            say(suite.name, rest.decode(errors="replace"))
+        return process.wait()
+
+
+def pump(process: subprocess.Popen[bytes], chunks: queue.Queue[bytes]) -> None:
+    """Put what PROCESS prints into CHUNKS as it comes, an empty chunk at its end."""
+    assert process.stdout is not None
+    while chunk := os.read(process.stdout.fileno(), 65536):
+        chunks.put(chunk)
+    chunks.put(b"")
+
+
+def say(name: str, text: str) -> None:
+    """Print one line with the suite that it comes from and the seconds since the start."""
+    print(f"[{name} {time.monotonic() - STARTED:.0f} s] {text}", flush=True)
+
+
+def count(results: Path, codes: dict[str, int]) -> Counter[str]:
+    """Sum up what the suites counted; one that failed without a count is one failure."""
+    total: Counter[str] = Counter(passed=0, failed=0, skipped=0)
+    for name, code in codes.items():
+        counted: Counter[str] = Counter()
+        report = results / f"{name}.xml"
+        if report.exists():
+            for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+                failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+                skipped = int(suite.get("skipped", 0))
+                counted["failed"] += failed
+                counted["skipped"] += skipped
+                counted["passed"] += int(suite.get("tests", 0)) - failed - skipped
+        if code not in (0, NO_TESTS) and not counted["failed"]:
+            counted["failed"] += 1
+        total += counted
+    return total
+
+
+def main() -> int:
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    names, extra = sys.argv[1:split], sys.argv[split + 1 :]
+    known = {suite.name for suites in LINES for suite in suites}
+    if unknown := set(names) - known:
+        raise SystemExit(
+            f"no suite {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+        )
+    salt = os.environ.get("SALT") or cache.SALT
+    with tempfile.TemporaryDirectory(prefix="sendmail-james-results-") as folder:
+        results = Path(folder)
+        lines = [
+            Line([s for s in suites if not names or s.name in names], results, extra, salt)
+            for suites in LINES
+        ]
+        try:
+            for line in lines:
+                line.start()
+            for line in lines:
+                line.join()
+        finally:
+            for line in lines:
+                if line.running and line.running.poll() is None:
+                    line.running.terminate()
+                    line.running.wait()
+        codes = {name: code for line in lines for name, code in line.codes.items()}
+        total = count(results, codes)
+    for name, code in codes.items():
+        if code:
+            print(f"{name}: {'no test selected' if code == NO_TESTS else f'exit code {code}'}")
+    print(f"all suites took {time.monotonic() - STARTED:.0f} s")
+    print(
+        f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped",
+        flush=True,
+    )
+    return 1 if total["failed"] or not total["passed"] + total["skipped"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
