@@ -6,7 +6,7 @@ from typing import Any
 
 from sendmail_cf import Cf
 
-__all__ = ["Changes", "note", "set_option"]
+__all__ = ["Changes", "note", "own_option", "set_option"]
 
 Changes = dict[str, dict[str, Any]]
 
@@ -22,23 +22,33 @@ def set_option(cf: Cf, name: str, value: str, changes: Changes) -> None:
 
     :param cf: the configuration, edited in place
     :param name: the option, as the "Installation and Operation Guide", section 5.6, spells it
-    :param value: what stands behind ``=``; empty for a bare ``O name``
+    :param value: what stands behind ``=``; empty for a bare ``O name``, which an option that
+        is not set equals
     :param changes: where a change is noted
     """
     old = cf.option(name)
-    if old == value:
+    if (old or "") == value:
         return
     line = f"O {name}={value}".encode() if value else f"O {name}".encode()
     active, default = cf.option_index(name), cf.option_index(name, commented=True)
     # An option that LOCAL_CONFIG sets stands before m4's own, which counts once it is no comment.
-    options = next((i for i in range(len(cf)) if cf.entry(i) == b"#   Options   #"), 0)
-    if default is not None and (active is None or active < options < default):
+    if default is not None and (active is None or active < _banner(cf) < default):
         cf.replace(default, line)
     elif active is not None:
         cf.replace(active, line)
     else:
         cf.insert(_after_options(cf), line)
     note(changes, name, old, value)
+
+
+def own_option(cf: Cf, name: str) -> str | None:
+    """Give an option's value where m4 writes options; None where LOCAL_CONFIG or nobody sets it."""
+    index = cf.option_index(name)
+    return None if index is None or index < _banner(cf) else cf.option(name)
+
+
+def _banner(cf: Cf) -> int:
+    return next((i for i in range(len(cf)) if cf.entry(i) == b"#   Options   #"), 0)
 
 
 def _after_options(cf: Cf) -> int:

@@ -12,7 +12,7 @@ import re
 
 from sendmail_cf import Cf
 from sendmail_cf_auth import UNUSED_AUTHINFO, auth_rules, required_for
-from sendmail_cf_options import Changes
+from sendmail_cf_options import Changes, own_option
 from sendmail_cf_relay import SWITCH_FILE, arguments, submission_host
 from sendmail_mc_place import Place, find_place, refuse_overrides
 from sendmail_mc_text import McError, literal
@@ -34,7 +34,7 @@ _CF_OPTIONS = {
     "AuthOptions": "confAUTH_OPTIONS",
     "DefaultAuthInfo": "confDEF_AUTH_INFO",
     "DeliveryMode": "confDELIVERY_MODE",
-    "ServiceSwitchFile": "confSWITCH_FILE",
+    "ServiceSwitchFile": "confSERVICE_SWITCH_FILE",
 }
 # What FEATURE(`msp') and FEATURE(`nullclient') set themselves, before they write the mailers.
 _OVERWRITTEN = {"SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"}
@@ -49,12 +49,10 @@ _CHECK = (
     "flags and port are lost"
     "\n')')dnl"
 )
-_DEFINE = re.compile(r"define\(`(\w+)', ``")
+_DEFINE = re.compile(r"define\(`(\w+)', `")
 _DEFINE_LATE = re.compile(rf"define\(`{_LATE}', defn\(`{_LATE}'\)`(.*)'\)dnl\Z")
 _MODIFIED = re.compile(r"MODIFY_MAILER_FLAGS\(`(\w+)'")
-_MAILER_NAME = re.compile(
-    r"(?<=`)(?:SMTP8|SMTP|ESMTP|DSMTP|RELAY)(?=_|')|(?<=\()(?:SMTP8|SMTP|ESMTP|DSMTP|RELAY)(?=_MF_)"
-)
+_MAILER_NAME = re.compile(r"\b(?:SMTP8|SMTP|ESMTP|DSMTP|RELAY)(?=_MF_|')")
 _REQUIRED_HOST = re.compile(r"(?<=\$\| <> <)[^>$]+(?=>)")
 
 
@@ -129,19 +127,12 @@ class Mc:
         """
         lines = _submission(cf, relay) if cf.is_msp else _transport(relay)
         if not relay.dns:
-            lines.append(_define("confSWITCH_FILE", SWITCH_FILE))
+            lines.append(_define("confSERVICE_SWITCH_FILE", SWITCH_FILE))
         changes = self._write("relay", lines)
         if not cf.is_msp:
             # The other sections name the mailer and the host too.
-            loop = [
-                _MAILER_NAME.sub(_m4_name(relay), line) for line in self._sections.get("loop", [])
-            ]
-            changes |= self._write("loop", loop)
-            auth = [
-                _REQUIRED_HOST.sub(f"<> <{relay.host}>", line)
-                for line in self._sections.get("auth", [])
-            ]
-            changes |= self._write("auth", auth)
+            changes |= self._rename("loop", _MAILER_NAME, _m4_name(relay))
+            changes |= self._rename("auth", _REQUIRED_HOST, relay.host)
         return changes
 
     def loop_check(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
@@ -166,12 +157,10 @@ class Mc:
         """
         if auth is None or (cf.is_msp and auth.programs == "none"):
             return {}
-        lines = [
-            _define("confAUTH_MECHANISMS", cf.option("AuthMechanisms") or ""),
-            _define("confDEF_AUTH_INFO", cf.option("DefaultAuthInfo") or ""),
-            _define("confAUTH_OPTIONS", cf.option("AuthOptions") or ""),
-            _define("Sauthinfo", f"S{UNUSED_AUTHINFO}"),
-        ]
+        options = ("AuthMechanisms", "DefaultAuthInfo", "AuthOptions")
+        values = {_CF_OPTIONS[option]: own_option(cf, option) for option in options}
+        lines = [_define(name, value) for name, value in values.items() if value is not None]
+        lines.append(_define("Sauthinfo", f"S{UNUSED_AUTHINFO}"))
         if cf.is_msp:
             lines.append(_define("confDELIVERY_MODE", "queue"))
         if auth.required:
@@ -188,6 +177,10 @@ class Mc:
         self._sections[name] = lines
         return {f"mc section {name}": {"old": old or None, "new": lines}}
 
+    def _rename(self, name: str, pattern: re.Pattern[str], new: str) -> Changes:
+        old = self._sections.get(name)
+        return self._write(name, [pattern.sub(new, line) for line in old]) if old else {}
+
     def _block(self, place: Place) -> bytes:
         lines = [BEGIN, _CHECK]
         for name, title in _TITLES.items():
@@ -199,7 +192,7 @@ class Mc:
 
     def _names(self) -> set[str]:
         text = "\n".join(line for lines in self._sections.values() for line in lines)
-        names = set(re.findall(r"define\(`(\w+)', ``", text))
+        names = set(_DEFINE.findall(text))
         names |= {name + "_MF_" for name in _MODIFIED.findall(text)}
         names |= {"D" + letter for letter, name in _CF_MACROS.items() if name in names}
         names |= {"O " + option for option, name in _CF_OPTIONS.items() if name in names}

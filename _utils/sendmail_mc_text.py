@@ -72,4 +72,6 @@ def literal(value: str) -> str:
     """
     if not _PLAIN.match(value) or "'" in value:
         raise McError(f"cannot be written in m4: {value!r}; expected ASCII without ` and '")
+    if not value:
+        return "`'"  # "``''" is not empty to m4's ifelse
     return "``" + _PARAMETER.sub("$'`", value) + "''"

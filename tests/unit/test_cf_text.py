@@ -1,4 +1,4 @@
-"""The cf as text: what is not edited comes back byte for byte, and no other file is taken for one."""
+"""The cf as text: unedited it comes back byte for byte, and no other file is taken for one."""
 
 import pytest
 from sendmail_cf import Cf, CfError
