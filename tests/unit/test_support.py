@@ -1,0 +1,110 @@
+"""The machinery of the tests: its cache, its counts, and that nothing is skipped silently."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
+CONFTEST = SUPPORT.parent / "integration" / "conftest.py"
+COUNTED = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """Give the cache module, working on an empty folder."""
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    module = importlib.import_module("cache")
+    monkeypatch.setattr(module, "CACHE", tmp_path)
+    return module
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Give the function that sums up what the suites did."""
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    return importlib.import_module("run_tests").count
+
+
+def test_an_item_is_built_once_and_again_when_an_input_changes(
+    cache: ModuleType, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe"
+    recipe.write_text("one")
+    first = cache.Item("thing", (recipe,), ("cp", str(recipe)))
+    first.build(tmp_path / "log")
+    assert (first.existing() / "recipe").read_text() == "one"
+    recipe.write_text("two")
+    second = cache.Item("thing", (recipe,), ("cp", str(recipe)))
+    with pytest.raises(cache.CacheError, match=f"{second.stamp} is missing: run"):
+        second.existing()
+    second.build(tmp_path / "log")
+    with cache.locked(first.path, exclusive=False):
+        second.remove_others()
+        assert first.ready
+    second.remove_others()
+    assert second.ready
+    assert not first.ready
+
+
+def test_what_is_half_made_is_never_used(cache: ModuleType, tmp_path: Path) -> None:
+    broken = cache.Item("thing", ("x",), ("sh", "-c", 'touch "$1/half"; exit 3', "sh"))
+    with pytest.raises(subprocess.CalledProcessError):
+        broken.build(tmp_path / "log")
+    assert not broken.ready
+    broken.remove_others()
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("code", "report", "wanted"),
+    [
+        (0, (5, 0, 0, 1), (4, 0, 1)),
+        (1, (5, 1, 1, 0), (3, 2, 0)),
+        (1, None, (0, 1, 0)),
+        (2, (3, 0, 0, 0), (3, 1, 0)),
+        (5, (0, 0, 0, 0), (0, 0, 0)),
+    ],
+)
+def test_no_failure_goes_uncounted(
+    count: object, tmp_path: Path, code: int, report: tuple[int, ...] | None, wanted: object
+) -> None:
+    if report:
+        (tmp_path / "some.xml").write_text(COUNTED.format(*report))
+    total = count(tmp_path, {"some": code})  # type: ignore[operator]
+    assert (total["passed"], total["failed"], total["skipped"]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("ci", "here", "summary"),
+    [
+        ("false", False, "1 skipped"),
+        ("true", False, "1 error"),
+        ("false", True, "1 skipped"),
+        ("true", True, "1 failed"),
+    ],
+)
+def test_an_integration_test_is_refused_elsewhere_and_never_skipped_in_ci(
+    tmp_path: Path, ci: str, here: bool, summary: str
+) -> None:
+    shutil.copy(CONFTEST, tmp_path)
+    body = "    pytest.skip('some reason')" if here else "    raise AssertionError('touched')"
+    (tmp_path / "test_it.py").write_text(f"import pytest\n\ndef test_it():\n{body}\n")
+    asked = f"from support import pristine; pristine.in_disposable_host = lambda: {here}"
+    run = f"import sys; sys.path.insert(0, {str(SUPPORT.parent)!r}); {asked}; import pytest; "
+    ran = subprocess.run(
+        [sys.executable, "-c", run + f"sys.exit(pytest.main(['-ra', {str(tmp_path)!r}]))"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"CI": ci, "PATH": "/usr/bin:/bin"},
+    )
+    assert summary in ran.stdout
+    assert ("some reason" if here else "needs a disposable host") in ran.stdout
