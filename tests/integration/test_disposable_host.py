@@ -7,6 +7,7 @@ import signal
 import smtplib
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -157,3 +158,24 @@ def test_james_can_be_started_with_other_manners(james_server: ModuleType) -> No
     with smtplib.SMTP("127.0.0.1") as client:
         client.ehlo()
         assert not client.has_extn("auth")
+
+
+def test_a_host_changes_nothing_on_its_machine() -> None:
+    def machine() -> str:
+        passing = "-not -path '/var/log/*' -not -path '/var/tmp/*'"
+        watched = f"find /etc /usr /var /root /home /opt -xdev {passing} -newerct"
+        kernel = "grep -rs . /proc/sys/kernel /proc/sys/fs /proc/sys/vm"
+        changing = "random/|/ns_last_pid|-nr:|-state:|/pty/nr:"
+        mounts = "cat /proc/self/mountinfo /proc/1/mountinfo"
+        looks = f"{watched} @{began}; {kernel} | grep -Ev '{changing}'; {mounts}; hostname"
+        return subprocess.run(looks, shell=True, capture_output=True, text=True, check=False).stdout
+
+    began = time.time()
+    before = machine()
+    change = "systemctl stop sendmail; echo changed > /etc/mail/access; hostname other.example.test"
+    ran = host("with", "--", "sh", "-c", f"{change}; sysctl -w net.ipv4.tcp_keepalive_time=77")
+    assert "= 77" in ran.stdout
+    assert machine() == before
+    Path("/etc/touched").touch()
+    assert "/etc/touched\n" in machine()
+    Path("/etc/touched").unlink()
