@@ -253,4 +253,4 @@ def restore(backup: str, force: bool = False, test: bool = False) -> Changes:
 
         salt-call sendmail_james.restore 000003-20261123T101500Z
     """
-    return sendmail_live.restore(backup, force=force, holder="salt-call", test=test)
+    return sendmail_live.restore(_plan(), backup, force=force, holder="salt-call", test=test)

@@ -326,6 +326,10 @@ def _words(value: Any, path: str) -> list[str]:
     return list(list_of(_word, "names")(value, path))
 
 
+def _paths(value: Any, path: str) -> list[str]:
+    return list(list_of(_path, "paths")(value, path))
+
+
 def _knobs(value: Any, path: str) -> list[dict[str, Any]]:
     checks = {"file": _path, "assign": _assignments, "content": _content}
     if not isinstance(value, (list, tuple)):
@@ -375,5 +379,6 @@ PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
     "restart": _line,
     "submit_user": _word,
     "rebuilds": check_bool,
+    "generated": _paths,
     "knobs": _knobs,
 }

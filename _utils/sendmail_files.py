@@ -57,18 +57,21 @@ def place(
     timeout: float = TIMEOUT,
     reason: str = "",
     keep: int = KEEP,
+    also: Sequence[str] = (),
 ) -> Backup | None:
     """
     Put candidates in place, in their order; None where none of them differs.
 
     backups: directory, made 0700 if missing. lock: lock file. holder: who this is, for those who
     wait. timeout: seconds to wait for the lock. reason: kept with the backup, default the holder.
-    keep: how many backups stay. `changes` of the same candidates is what this reports, `check`
-    what it refuses. Raises FilesError, with every file as it was; NotPutBack, naming files, where
-    that could not be had.
+    keep: how many backups stay. also: paths that others will write because of ours; backed up with
+    them, so that the way back includes them. `changes` of the same candidates is what this
+    reports, `check` what it refuses. Raises FilesError, with every file as it was; NotPutBack,
+    naming files, where that could not be had.
     """
     with locked(lock, holder, timeout):
-        return _place(candidates, _settled(backups, candidates), reason or holder, keep)
+        store = _settled(backups, candidates)
+        return _place(candidates, store, reason or holder, keep, also=also)
 
 
 def sweep(
@@ -168,13 +171,19 @@ def status(directory: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _place(
-    candidates: Sequence[Candidate], store: Store, reason: str, keep: int, goal: int | None = None
+    candidates: Sequence[Candidate],
+    store: Store,
+    reason: str,
+    keep: int,
+    goal: int | None = None,
+    also: Sequence[str] = (),
 ) -> Backup | None:
     check(candidates)
     todo = [one for one in candidates if one.differs]
     if not todo:
         return None
-    entries = [Entry(one.before, one.wanted.fingerprint, one.secret) for one in todo]
+    entries = [Entry(found, found.fingerprint) for found in _found_also(also)]
+    entries += [Entry(one.before, one.wanted.fingerprint, one.secret) for one in todo]
     now = _step(store)
     backup = store.save(entries, reason, (now, now + 1 if goal is None else goal))
     back = not _onward(backup.steps)
@@ -194,6 +203,13 @@ def _place(
         _settle(store)
         store.prune(keep)
     return backup
+
+
+def _found_also(paths: Sequence[str]) -> Iterator[Snapshot]:
+    # What is no plain file here is not what those others write: nothing to keep.
+    for path in paths:
+        with contextlib.suppress(FilesError):
+            yield read(path)
 
 
 def _go_back(

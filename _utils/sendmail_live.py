@@ -158,7 +158,14 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
         files.sweep(plan.paths(), BACKUPS, lock=LOCK, holder=holder, timeout=LOCK_TIMEOUT)
         return changes
     with _restart_owed():
-        files.place(candidates, BACKUPS, lock=LOCK, holder=holder, timeout=LOCK_TIMEOUT)
+        files.place(
+            candidates,
+            BACKUPS,
+            lock=LOCK,
+            holder=holder,
+            timeout=LOCK_TIMEOUT,
+            also=plan.generated(),
+        )
     return changes
 
 
@@ -171,16 +178,20 @@ def go_back(plan: Plan, *, holder: str, test: bool, force: bool = False) -> Chan
     A cf that m4 has rebuilt from our mc meanwhile holds nobody's work and is given back too. Raises
     FilesError where a file was changed by others.
     """
-    forced: bool | list[str] = force or [
-        cf for mc, cf in plan.managed_mcs() if _is_build_of(plan, mc, cf)
-    ]
-    first = partial(files.restore_first, BACKUPS, force=forced)
+    first = partial(files.restore_first, BACKUPS, force=force or _nobodys_work(plan))
     return _back(first, holder, test)
 
 
-def restore(backup: str, *, holder: str, test: bool, force: bool = False) -> Changes:
+def restore(plan: Plan, backup: str, *, holder: str, test: bool, force: bool = False) -> Changes:
     """Bring back every file of a backup, and of all later ones; return what changed."""
-    return _back(partial(files.restore, BACKUPS, backup, force=force), holder, test)
+    way = partial(files.restore, BACKUPS, backup, force=force or _nobodys_work(plan))
+    return _back(way, holder, test)
+
+
+def _nobodys_work(plan: Plan) -> list[str]:
+    """Return the files that the platform's tools have made from ours: nobody's edits."""
+    built = [cf for mc, cf in plan.managed_mcs() if _is_build_of(mc, cf)]
+    return [*plan.generated(), *built]
 
 
 def _back(way: Callable[..., Changes], holder: str, test: bool) -> Changes:
@@ -216,7 +227,7 @@ def _restart_owed() -> Iterator[None]:
         raise
 
 
-def _is_build_of(plan: Plan, mc: str, cf: str) -> bool:
+def _is_build_of(mc: str, cf: str) -> bool:
     """Tell whether a cf on the disk is what m4 builds from its mc, comments apart."""
     built, found = _m4(mc, mc), files.read(cf).data
     return _code(built) == _code(found or b"")

@@ -155,6 +155,10 @@ class Plan:
         order += [knob.file for knob in self.platform.knobs]
         return [*order, self.platform.mc, self.platform.cf]
 
+    def generated(self) -> list[str]:
+        """Return the files that the platform's tools write anew from ours."""
+        return [] if self._cf_only is not None else list(self.platform.generated)
+
     def rendered(self, path: str) -> bytes | None:
         """Return what a file will hold after this run, None where it is absent."""
         document = self._documents.get(path)

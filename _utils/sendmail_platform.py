@@ -45,6 +45,7 @@ class Platform:
     aliases: str
     cf_dir: str
     rebuilds: bool
+    generated: tuple[str, ...]
     knobs: tuple[Knob, ...]
 
 
@@ -77,7 +78,7 @@ def select(
         )
     for key in ("mc", "submit_mc"):
         facts[key] = facts[key].replace("{host}", str(grains.get("host", "")))
-    for key in ("packages", "other_mtas", "services"):
+    for key in ("packages", "other_mtas", "services", "generated"):
         facts[key] = tuple(facts[key])
     facts["knobs"] = tuple(Knob(**knob) for knob in facts["knobs"])
     return Platform(**facts)

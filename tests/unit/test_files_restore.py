@@ -315,3 +315,17 @@ class TestStore:
         assert "pa55word" not in shown
         listing = json.dumps([dataclasses.asdict(b) for b in sendmail_files.backups(world.backups)])
         assert "pa55word" not in listing
+
+
+def test_what_others_write_because_of_ours_is_given_back_too(world) -> None:
+    generated, made = world.path("generated"), world.path("made")
+    generated.write_text("old\n")
+    also = [str(generated), str(made)]
+    sendmail_files.place(world.candidates(), world.backups, **world.call, also=also)
+    generated.write_text("written anew\n")
+    made.write_text("made\n")
+    with pytest.raises(FilesError, match="generated"):
+        back(world)
+    back(world, force=also)
+    assert generated.read_text() == "old\n"
+    assert not made.exists()
