@@ -62,6 +62,13 @@ def test_nothing_in_it_reaches_the_machine(touch: str) -> None:
     assert subprocess.run(touch, shell=True, capture_output=True, check=False).returncode
 
 
+def test_pristine_trees_of_both_releases_are_there() -> None:
+    for release in ("bookworm", "trixie"):
+        tree = Path("/srv/roots", release)
+        assert f"={release}\n" in (tree / "etc/os-release").read_text()
+        assert (tree / "etc/mail/sendmail.mc").is_file()
+
+
 def test_commands_keep_their_exit_code_and_a_clean_environment(nested: Path) -> None:
     assert host("run", nested, "--", "sh", "-c", "exit 7").returncode == 7
     assert host("run", nested, "--", "sh", "-c", "kill -9 $$").returncode == 137

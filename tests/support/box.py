@@ -119,7 +119,9 @@ def furnish(root: Path) -> None:
     (units / "multi-user.target.wants").mkdir(exist_ok=True)
     for unit in ENABLED:
         (units / "multi-user.target.wants" / unit).symlink_to(f"/etc/systemd/system/{unit}")
-    (root / "srv/roots").symlink_to(f"/{CACHE}/roots")
+    (root / "srv/roots").mkdir()
+    for tree in map(cache.root_tree, cache.RELEASES):
+        (root / "srv" / tree.name).symlink_to(f"/{CACHE}/{tree.name}-{tree.stamp}")
     subprocess.run(
         ["chroot", str(root), "/usr/sbin/useradd", "--create-home", "--shell", "/bin/bash", "bob"],
         check=True,
