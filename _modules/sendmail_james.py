@@ -183,8 +183,7 @@ def routes(*addresses: str, cf: str | None = None) -> dict[str, Any]:
 
 @_plain_errors
 def probe() -> dict[str, Any]:
-    """Send the how-to's test messages, as root and as an ordinary user, and say what James
-    answered.
+    """Send the how-to's test messages as root and as a user, and say what James answered.
 
     Returns a report per message: address, sent by, route, the dialogue without its AUTH,
     authenticated, outcome. Takes up to two minutes; leaves nothing in a queue.
@@ -216,8 +215,7 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
 
 @_plain_errors
 def status() -> dict[str, Any]:
-    """Show on one page who listens, which runners live, routes, auth, files, queues, and what to do
-    next.
+    """Show on one page how the host is, what is wrong, and what to do next.
 
     .. code-block:: bash
 
@@ -239,8 +237,7 @@ def backups() -> list[dict[str, Any]]:
 
 @_plain_errors
 def restore(backup: str, force: bool = False, test: bool = False) -> Changes:
-    """Bring back what was there before the run that made a backup; what that replaces is backed up
-    first.
+    """Bring back what was there before the run that made a backup.
 
     backup
         an id from ``sendmail_james.backups``

@@ -288,14 +288,14 @@ def restored(name: str, force: bool = False) -> dict[str, Any]:
 
 
 def account_present(name: str) -> dict[str, Any]:
-    """See that James lets sendmail's account in; create it through WebAdmin where the pillar allows
-    that.
+    """See that James lets sendmail's account in; create it through WebAdmin if the pillar says so.
 
     name
         a sentence; the account is pillar ``sendmail_james:auth:username``
 
-    An account that exists keeps its password. Then a dialogue that sends nothing asks for all that
-    sendmail needs, and names the James setting to change where the answer is no.
+    An account that exists keeps its password. After a restart of sendmail, waits up to
+    ``account:timeout`` seconds for a James that has just got its port. Then a dialogue that sends
+    nothing asks for all that sendmail needs, and names the James setting to change where the answer is no.
 
     .. code-block:: yaml
 
@@ -304,16 +304,18 @@ def account_present(name: str) -> dict[str, Any]:
     """
     ret = _ret(name)
     try:
-        settings = _plan().settings
+        plan = _plan()
+        settings = plan.settings
         if settings.auth is None:
             return ret | {"comment": "no login is configured"}
-        changes = james_account.missing(settings, patient=not __opts__["test"])
+        patient = bool(plan.placed) and not __opts__["test"]
+        changes = james_account.missing(settings, patient=patient)
         if __opts__["test"]:
             said = "would be created" if changes else "nothing to create"
             return ret | {"result": None if changes else True, "changes": changes, "comment": said}
         james_account.create(settings, changes)
         ret["changes"] = changes
-        wrong = james_account.in_words(james_account.checks(settings))
+        wrong = james_account.in_words(james_account.checks(settings, patient=patient))
     except james_account.UNREACHABLE as err:
         # Before the first run sendmail still holds James's port, so a test can't ask.
         return ret | {"result": None if __opts__["test"] else False, "comment": str(err)}

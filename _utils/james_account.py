@@ -1,6 +1,4 @@
-"""See that James lets sendmail's account in and takes what sendmail will send; make the account
-where allowed.
-"""
+"""See that James lets sendmail's account in and takes its mail; make the account where allowed."""
 
 from __future__ import annotations
 
@@ -16,6 +14,7 @@ from sendmail_settings import Account, Settings
 
 DOMAIN = "localhost"  # with the hub rules in place, local names leave as NAME@localhost
 UNREACHABLE = (DialogueError, WebAdminError)
+_PATIENCE = 10  # seconds, where the pillar has no account:timeout
 _POLL = 0.5  # seconds
 
 T = TypeVar("T")
@@ -29,8 +28,7 @@ def webadmin(account: Account) -> WebAdmin | None:
 
 
 def missing(settings: Settings, *, patient: bool) -> Changes:
-    """Return what has to be created on James: the account, the domain; empty where nothing may or
-    must be.
+    """Return what has to be created on James, the account and the domain, if we may.
 
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
@@ -42,7 +40,7 @@ def missing(settings: Settings, *, patient: bool) -> Changes:
     if auth is None or account is None or server is None:
         return {}
     changes: Changes = {}
-    patience = account.timeout if patient else 0
+    patience = _patience(settings) if patient else 0
     if not _patiently(lambda: server.user_exists(auth.username), patience):
         changes["account"] = {"old": None, "new": auth.username}
     if DOMAIN not in server.domains():
@@ -51,8 +49,9 @@ def missing(settings: Settings, *, patient: bool) -> Changes:
 
 
 def create(settings: Settings, changes: Changes) -> None:
-    """Create what ``missing`` found; an account that exists keeps its password. Raises
-    WebAdminError.
+    """Create what ``missing`` found; an account that exists keeps its password.
+
+    Raises WebAdminError.
     """
     auth, account = settings.auth, settings.account
     server = webadmin(account) if account else None
@@ -64,11 +63,13 @@ def create(settings: Settings, changes: Changes) -> None:
         server.create_user(auth.username, auth.password)
 
 
-def checks(settings: Settings) -> list[Check]:
-    """Ask James in a dialogue that sends nothing: login, other senders, the null sender, localhost,
-    a remote recipient.
+def checks(settings: Settings, *, patient: bool) -> list[Check]:
+    """Ask James, sending nothing: login, senders, null sender, localhost, a remote recipient.
 
-    Waits up to ``account:timeout`` seconds for a James that is just starting. Raises DialogueError.
+    patient
+        wait up to ``account:timeout`` seconds for a James that is just starting
+
+    Raises DialogueError.
     """
     auth, relay, host = settings.auth, settings.relay, socket.getfqdn()
 
@@ -85,7 +86,11 @@ def checks(settings: Settings) -> list[Check]:
             helo=host,
         )
 
-    return _patiently(ask, settings.account.timeout if settings.account else 0)
+    return _patiently(ask, _patience(settings) if patient else 0)
+
+
+def _patience(settings: Settings) -> float:
+    return settings.account.timeout if settings.account else _PATIENCE
 
 
 def in_words(found: list[Check]) -> list[str]:
@@ -98,9 +103,7 @@ def in_words(found: list[Check]) -> list[str]:
 
 
 def _patiently(ask: Callable[[], T], seconds: float) -> T:
-    """Ask again while James is not there yet: it may be waiting for the port that sendmail has just
-    given up.
-    """
+    """Ask again while James, which may be waiting for sendmail's port, is not there yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -124,6 +127,6 @@ def report(settings: Settings, *, make: bool, test: bool) -> dict[str, Any]:
         create(settings, changes)
     answers: dict[str, Any] = {}
     if not (test and changes):
-        words = iter(in_words(found := checks(settings)))
+        words = iter(in_words(found := checks(settings, patient=False)))
         answers = {c.what: "yes" if c.ok else next(words).partition(": ")[2] for c in found}
     return {"created": changes, "checks": answers}

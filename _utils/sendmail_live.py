@@ -60,9 +60,7 @@ def prove(plan: Plan) -> list[str]:
 
 
 def address_forms(settings: Settings) -> list[str]:
-    """Return the how-to's five address forms, and root's, with the pillar's own names and
-    addresses.
-    """
+    """Return the how-to's five address forms and root's, with the pillar's own addresses."""
     name = settings.verify.local_user or "root"
     remote = settings.verify.remote_address or "postmaster@example.net"
     forms = ["root", name, "no-such-user", f"{name}+tag"]
@@ -71,8 +69,7 @@ def address_forms(settings: Settings) -> list[str]:
 
 
 def unproved_routes(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
-    """Return the addresses that don't reach James through a cf file, with the reason; sends
-    nothing.
+    """Return the addresses that a cf does not take to James, with the reason; send nothing.
 
     The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay.
     """
@@ -90,8 +87,7 @@ def unproved_routes(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[
 
 
 def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
-    """Return in words that every address form reaches James through a cf file, or raise LiveError
-    with the routes.
+    """Return in words that a cf takes every address form to James, or raise LiveError.
 
     title
         what to call the file in an error
@@ -211,9 +207,7 @@ def backups() -> list[dict[str, object]]:
 
 @contextmanager
 def _restart_owed() -> Iterator[None]:
-    """Remember, before files change, that sendmail must be restarted; forget it where nothing was
-    changed.
-    """
+    """Remember, before files change, that a restart is owed; forget it where none changed."""
     was_owed = PENDING.exists()
     STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     PENDING.touch(mode=0o600)
@@ -238,9 +232,7 @@ def _code(cf: bytes) -> list[bytes]:
 
 
 def verify(plan: Plan) -> list[str]:
-    """Prove the routes of the live files, where the pillar wants that; raise LiveError with those
-    that end elsewhere.
-    """
+    """Prove the routes of the live files, where the pillar wants that, or raise LiveError."""
     if not plan.settings.verify.routes or not plan.relays():
         return []
     return [prove_routes(path, plan, path) for path in plan.cf_paths()]

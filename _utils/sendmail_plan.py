@@ -1,5 +1,4 @@
-"""Gather one run's candidates: each step edits them in memory, ``live`` proves them and puts them
-in place.
+"""Gather one run's candidates: each step edits them in memory, to be proved and put in place.
 
 A candidate is what a file shall become. Nothing here is written before ``go_live``, so a step that
 fails, or a run that is killed before it, has cost nothing.
@@ -64,9 +63,7 @@ class Plan:
     # -- the steps ----------------------------------------------------------------------------
 
     def queue_only(self) -> Changes:
-        """Turn the platform's knobs so that sendmail runs its queues and listens nowhere (how-to,
-        step 1).
-        """
+        """Turn the platform's knobs: run queues, listen nowhere (how-to, step 1)."""
         changes: Changes = {}
         for knob in self.platform.knobs:
             data, what = turn(knob, self._data(knob.file), self._intervals())
@@ -165,9 +162,7 @@ class Plan:
         return document.render() if document is not None else self._data(path)
 
     def cf_paths(self) -> list[str]:
-        """Return the cf files of this host: sendmail's, and the submission program's where there is
-        one.
-        """
+        """Return the host's cf files: sendmail's, and the submission program's if there is one."""
         if self._cf_only is not None:
             return [self._cf_only]
         paths = [self.platform.cf]
@@ -288,9 +283,7 @@ class Plan:
 
 
 def credential_lines(auth: Auth) -> bytes:
-    """Return a DefaultAuthInfo file: authorization id, authentication id, password, realm (op.me,
-    AuthInfo).
-    """
+    """Return a DefaultAuthInfo file: user, user, password, realm (how-to, step 4)."""
     lines = (auth.username, auth.username, auth.password.reveal(), auth.realm)
     return "".join(line + "\n" for line in lines).encode()
 
@@ -307,9 +300,7 @@ def _ids(user: str) -> tuple[int, int]:
 
 
 def _require_fqdn_in_hosts() -> None:
-    """Refuse a life without DNS where sendmail could not find the host's own full name in
-    /etc/hosts.
-    """
+    """Refuse a life without DNS where /etc/hosts does not hold the host's full name."""
     host = socket.gethostname()
     short = host.split(".")[0]
     text = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace")

@@ -1,5 +1,4 @@
-"""Hold what a platform's sendmail package decides: paths, services, and the knobs for queue-only
-running.
+"""Hold what a platform's sendmail package decides: paths, services, knobs.
 
 The facts themselves are data in sendmail_james/platforms.yaml; pillar ``lookup`` overrides them for
 a host.

@@ -80,8 +80,7 @@ def look(submit_user: str) -> Processes:
 def wait_for_runners(
     submit_user: str, *, programs: bool, timeout: float = START_TIMEOUT
 ) -> list[str]:
-    """Wait until sendmail runs its queues and listens nowhere; return what is still wrong when time
-    is up.
+    """Wait until sendmail runs its queues only; return what is still wrong at the end.
 
     timeout
         seconds

@@ -1,6 +1,4 @@
-"""Answer the administrator's questions: where does mail go, does it arrive, what is wrong, what to
-do next.
-"""
+"""Answer the administrator: where does mail go, does it arrive, what is wrong, what next."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ from sendmail_plan import BACKUPS, Plan
 
 
 def routes(plan: Plan, addresses: Sequence[str]) -> dict[str, Any]:
-    """Return ``{cf: {address: {mailer, host, user, to James}}}``; the how-to's five forms where no
-    address is given.
-    """
+    """Return ``{cf: {address: {mailer, host, user, to James}}}``, by default of the five forms."""
     asked = list(addresses) or live.address_forms(plan.settings)
     found: dict[str, Any] = {}
     for path in plan.cf_paths():
@@ -73,9 +69,7 @@ def probe(plan: Plan) -> dict[str, Any]:
 
 
 def strangers(plan: Plan, senders: Sequence[str]) -> dict[str, Any]:
-    """Return the names whose mail James would bounce, and the aliases that no longer count for
-    programs' mail.
-    """
+    """Return whose mail James would bounce, and the aliases that programs' mail ignores."""
     auth, relay = plan.settings.auth, plan.settings.relay
     return sendmail_probe.strangers(
         relay.host,
