@@ -295,7 +295,7 @@ def account_present(name: str) -> dict[str, Any]:
 
     An account that exists keeps its password. After a restart of sendmail, waits up to
     ``account:timeout`` seconds for a James that has just got its port. Then a dialogue that sends
-    nothing asks for all that sendmail needs, and names the James setting to change where the answer is no.
+    nothing asks for all that sendmail needs, and names the James setting to change where it is not.
 
     .. code-block:: yaml
 
