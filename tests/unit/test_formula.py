@@ -1,0 +1,75 @@
+"""The formula's own papers agree: version, SLS files, README, pillar.example, defaults."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sendmail_settings
+import yaml
+from sendmail_platform import LOOKUP_KEYS
+
+TOP = Path(__file__).parents[2]
+FORMULA = TOP / "sendmail_james"
+SLS = sorted(FORMULA.glob("*.sls"))
+
+
+def defaults() -> dict:
+    return yaml.safe_load((FORMULA / "defaults.yaml").read_text())
+
+
+def example() -> dict:
+    return yaml.safe_load((TOP / "pillar.example").read_text())["sendmail_james"]
+
+
+def test_the_version_is_the_changelogs_newest() -> None:
+    changelog = (TOP / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## \[(\d+\.\d+\.\d+)\]", changelog, re.MULTILINE)
+    assert newest
+    assert yaml.safe_load((TOP / "FORMULA").read_text())["version"] == newest[1]
+
+
+@pytest.mark.parametrize("path", SLS, ids=lambda path: path.stem)
+def test_an_sls_says_what_it_is_for_and_stays_small(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("# ")
+    assert len(text.splitlines()) <= 40
+    assert "{%" not in text
+
+
+def test_the_readme_names_every_sls() -> None:
+    readme = (TOP / "README.md").read_text()
+    named = set(re.findall(r"^\| `sendmail_james\.?(\w*)` \|", readme, re.MULTILINE))
+    assert named == {"" if path.stem == "init" else path.stem for path in SLS}
+
+
+def test_the_example_pillar_is_good() -> None:
+    settings = sendmail_settings.load(example(), defaults(), lookup_keys=LOOKUP_KEYS)
+    assert settings.auth is not None
+    assert settings.account is not None
+
+
+def test_the_example_pillar_shows_every_key_with_its_default() -> None:
+    shown, known = example(), defaults()
+    own = {"username", "password", "webadmin", "create", "local_user", "remote_address"}
+    for section, keys in known.items():
+        assert set(keys) <= set(shown[section]), section
+        for key in set(keys) - own:
+            assert shown[section][key] == keys[key], (section, key)
+
+
+def test_an_example_with_an_unknown_key_would_not_pass() -> None:
+    pillar = example()
+    pillar["relay"]["hots"] = "localhost"
+    with pytest.raises(sendmail_settings.SettingsError, match=r"relay.*hots.*host"):
+        sendmail_settings.load(pillar, defaults(), lookup_keys=LOOKUP_KEYS)
+
+
+def test_the_module_table_of_the_readme_names_functions_that_exist() -> None:
+    source = (TOP / "_modules/sendmail_james.py").read_text()
+    functions = set(re.findall(r"^def ([a-z]\w*?)_?\(", source, re.MULTILINE))
+    readme = (TOP / "README.md").read_text()
+    section = readme.partition("### From the command line")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(?:salt-call sendmail_james\.|… )(\w+)", section))
+    assert named == functions
