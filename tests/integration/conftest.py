@@ -54,12 +54,11 @@ def minion(salt_factories: Any, pillar_folder: Path) -> Any:
     return minion
 
 
-@pytest.fixture
-def minion_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+def masterless(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
     """Give `call(function, *arguments, pillar={...}, **keywords)`, a masterless salt-call.
 
     The pillar stands in a file, as an administrator's would, so no secret is on a command line; it
-    stays for later calls of the same test. The result has returncode, stdout, stderr and data.
+    stays for later calls. The result has returncode, stdout, stderr and data.
     """
     (pillar_folder / "top.sls").write_text(json.dumps({"base": {"*": ["given"]}}))
     given = pillar_folder / "given.sls"
@@ -73,6 +72,18 @@ def minion_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
         return cli.run(*arguments, **keywords)
 
     return call
+
+
+@pytest.fixture
+def minion_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+    """Give `call` of `masterless`, for one test."""
+    return masterless(minion, pillar_folder)
+
+
+@pytest.fixture(scope="module")
+def module_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+    """Give `call` of `masterless`, for a module whose tests share one applied host."""
+    return masterless(minion, pillar_folder)
 
 
 @pytest.fixture

@@ -116,26 +116,35 @@ def _repository(name: str) -> str:
     return "/mailRepositories/" + urllib.parse.quote(f"var/mail/{name}", safe="")
 
 
-def mails(repository: str) -> list[dict[str, object]]:
-    """Give the mails in one of REPOSITORIES: sender, recipients, headers, remoteHost and so on."""
+def keys(repository: str) -> list[str]:
+    """Give the keys of the mails in one of REPOSITORIES."""
     try:
-        keys = ask("GET", f"{_repository(repository)}/mails")
+        return ask("GET", f"{_repository(repository)}/mails")
     except urllib.error.HTTPError as error:
         if error.code == 404:  # made when the first mail comes
             return []
         raise
+
+
+def mail(repository: str, key: str) -> dict[str, object]:
+    """Give one mail: sender, recipients, headers, remoteHost and so on."""
     folder, wanted = f"{_repository(repository)}/mails", "?additionalFields=headers"
-    return [ask("GET", f"{folder}/{urllib.parse.quote(key, safe='')}{wanted}") for key in keys]
+    return ask("GET", f"{folder}/{urllib.parse.quote(key, safe='')}{wanted}")
+
+
+def mails(repository: str) -> list[dict[str, object]]:
+    """Give the mails in one of REPOSITORIES."""
+    return [mail(repository, key) for key in keys(repository)]
 
 
 def counts() -> dict[str, int]:
     """Give the number of mails in each of REPOSITORIES."""
-    return {name: len(mails(name)) for name in REPOSITORIES}
+    return {name: len(keys(name)) for name in REPOSITORIES}
 
 
 def forget_mails() -> None:
     """Empty all repositories, and return when they are empty."""
     for name in REPOSITORIES:
-        if mails(name):
+        if keys(name):
             task = ask("DELETE", f"{_repository(name)}/mails")
             ask("GET", f"/tasks/{task['taskId']}/await")

@@ -10,7 +10,10 @@ from support import james
 MARK = b"container=box"
 COPY = Path("/srv/pristine")
 # what tests and the formula change; a folder that was not there at first is removed
-FOLDERS = ("etc", "home", "root", "var/backups", "var/lib/sendmail", "var/spool", "var/tmp/mail")
+FOLDERS = (
+    *("etc", "home", "root", "var/backups", "var/lib/sendmail", "var/lib/sendmail_james"),
+    *("var/spool", "var/tmp/mail"),
+)
 DAEMONS = "^sendmail: "  # how sendmail titles those of its processes that stay
 SAME = ("rsync", "--archive", "--hard-links", "--acls", "--xattrs", "--delete", "--itemize-changes")
 
@@ -55,10 +58,15 @@ def restore(*, listening: bool = True) -> None:
         return
     james.stop()
     run("systemctl", "stop", "sendmail.service")
-    subprocess.run(["pkill", "-f", DAEMONS], check=False)  # runners that a test started by hand
+    james.wait_for(_stopped, what="the end of every sendmail")
     run("systemctl", "reset-failed")
     if listening:
         run("systemctl", "start", "sendmail.service")
+
+
+def _stopped() -> bool:
+    """End what is left, such as runners that a test started by hand; say whether nothing was."""
+    return subprocess.run(["pkill", "^sendmail"], check=False).returncode == 1
 
 
 def sendmail_daemons() -> list[str]:

@@ -1,0 +1,173 @@
+"""What the tests of the whole recipe share: the pillar, mail that can be told apart, what is seen."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import os
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from support import james, pristine
+
+PASSWORD = "Tea & 'Cake' #7: äöü"
+FQDN = "mail.example.test"
+MAIL = Path("/etc/mail")
+PILLAR: Mapping[str, Any] = {
+    "daemon": {"queue_interval": "5s", "programs_interval": "5s"},
+    "auth": {"username": "sendmail", "password": PASSWORD},
+    "account": {"webadmin": "http://127.0.0.1:8000", "create": True, "timeout": 30},
+}
+PEOPLE = ("alice", "bob", "postmaster", "root")
+SENDMAILS = {"sendmail", "sendmail-mta", "sendmail-msp", "m4", "makemap", "make", "newaliases"}
+QUEUES = (Path("/var/spool/mqueue"), Path("/var/spool/mqueue-client"))
+SENDMAIL = "/usr/sbin/sendmail"
+_numbers = itertools.count()
+
+
+def pillar(**sections: Any) -> dict[str, Any]:
+    """Give the usual pillar with other sections; None takes a section away, a dict goes into it."""
+    found = copy.deepcopy(dict(PILLAR))
+    for name, section in sections.items():
+        if section is None:
+            found.pop(name, None)
+        else:
+            found[name] = {**found.get(name, {}), **section}
+    return {"sendmail_james": found}
+
+
+def fresh_host(*, stock: bool = False, **settings: Any) -> None:
+    """Put the host back, stop sendmail unless STOCK, and start a fresh James with SETTINGS."""
+    pristine.remember()
+    pristine.restore(listening=stock)
+    james.start(**settings)
+    james.add_user(*PEOPLE)
+
+
+def states(result: Any) -> dict[str, dict[str, Any]]:
+    """Give a state run's states by their IDs, in the order in which they ran."""
+    assert isinstance(result.data, dict), result
+    ordered = sorted(result.data.values(), key=lambda state: state["__run_num__"])
+    return {state["__id__"]: state for state in ordered}
+
+
+def changes(result: Any) -> dict[str, Any]:
+    """Give the changes of each state that has any."""
+    return {name: state["changes"] for name, state in states(result).items() if state["changes"]}
+
+
+def failures(result: Any) -> dict[str, str]:
+    """Give the comment of each state that failed."""
+    return {
+        name: state["comment"] for name, state in states(result).items() if state["result"] is False
+    }
+
+
+def apply(call: Callable[..., Any], *arguments: str, **sections: Any) -> Any:
+    """Apply the formula, or one of its SLS files, with the usual pillar and see nothing fail."""
+    result = call("state.apply", *(arguments or ("sendmail_james",)), pillar=pillar(**sections))
+    assert not failures(result), failures(result)
+    return result
+
+
+def send(address: str, *, by: str = "root", sender: str | None = None, more: str = "") -> str:
+    """Send a message as root by -Am, or as another user as programs do; give its subject."""
+    subject = f"test {uuid.uuid4().hex} {next(_numbers)}"
+    argv = [SENDMAIL, "-oi", "-oem", *(["-Am"] if by == "root" else [])]
+    argv += [] if sender is None else ["-f", sender or "<>"]
+    done = subprocess.run(
+        [*argv, "--", address],
+        input=f"To: {address}\nSubject: {subject}\n{more}\nhello\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        user=by,
+        group=by,
+        extra_groups=[],
+        env={"PATH": os.environ["PATH"], "LOGNAME": by, "HOME": "/tmp"},
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr
+    return subject
+
+
+@lru_cache(maxsize=None)
+def _mail(repository: str, key: str) -> dict[str, Any]:
+    return james.mail(repository, key)
+
+
+def mails(*repositories: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give repository and content of James's mails, each asked for only once."""
+    for name in repositories or james.REPOSITORIES:
+        for key in james.keys(name):
+            yield name, _mail(name, key)
+
+
+def found(subject: str) -> list[str]:
+    """Give the James repositories that hold a message, once for each copy."""
+    return [name for name, mail in mails() if subject in mail["headers"].get("Subject", ())]
+
+
+def returned(to: str) -> list[dict[str, Any]]:
+    """Give the reports of failure that James has for a local name."""
+    wanted = ([f"{to}@{FQDN}"], [f"{to}@localhost"])
+    return [
+        mail
+        for _, mail in mails("local", "unauthenticated", "address-error")
+        if mail["recipients"] in wanted
+        and "failure" in " ".join(mail["headers"].get("Auto-Submitted", ()))
+    ]
+
+
+def arrives(subject: str, timeout: float = 60) -> list[str]:
+    """Wait until a message is at James, and give the repositories that hold it."""
+    return james.wait_for(lambda: found(subject), timeout, f"{subject!r} at James")
+
+
+def queued() -> str:
+    """Give what mailq says of both queues."""
+    return pristine.run("mailq", "-Am") + pristine.run("mailq", "-Ac")
+
+
+def queue_files() -> list[Path]:
+    """Give the control files of all waiting messages."""
+    return [path for queue in QUEUES for path in queue.rglob("[qhQ]f*")]
+
+
+def all_gone() -> None:
+    """Wait until no message waits in any queue."""
+    james.wait_for(lambda: not queue_files(), 60, "empty queues")
+
+
+def digest(*folders: str) -> dict[str, str]:
+    """Give content, mode, owner and time of every file below folders."""
+    return {str(path): _seen(path) for folder in folders for path in _files(Path(folder))}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*"))
+
+
+def _seen(path: Path) -> str:
+    status = path.lstat()
+    content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    facts = f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {status.st_mtime_ns}"
+    return f"{facts} {hashlib.sha256(content).hexdigest()}"
+
+
+def traced(minion: Any, folder: Path, *arguments: str) -> tuple[Any, set[str]]:
+    """Run salt-call under strace; give its result, and the names of all programs it started."""
+    cli, trace = minion.salt_call_cli(timeout=180), folder / "execve"
+    command = ["strace", "-f", "-qq", "-e", "trace=execve", "-o", str(trace)]
+    command += cli.cmdline(*arguments)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    started = re.findall(r'execve\("([^"]+)".*\) = 0$', trace.read_text(), re.MULTILINE)
+    return SimpleNamespace(data=json.loads(done.stdout)["local"]), {Path(p).name for p in started}
