@@ -239,9 +239,10 @@ def running(name: str) -> dict[str, Any]:
     ret = _ret(name)
     try:
         plan = _plan()
-        reason = sendmail_service.why_restart(plan)
+        reason = sendmail_service.why_restart(plan, __salt__)
         if not reason:
-            return ret | {"comment": "the queue runners live, and sendmail listens on no port"}
+            lives = "the queue runners live, and sendmail listens on no port"
+            return ret | {"comment": lives if plan.queues_only() else "no restart is owed"}
         if not __opts__["test"] and _is_offline():
             return ret | {"comment": _offline(plan)}
         ret["changes"] = {"sendmail": {"old": reason, "new": "restarted"}}
@@ -281,10 +282,12 @@ def restored(name: str, force: bool = False) -> dict[str, Any]:
             return ret | {"result": None, "comment": "every file would be given back"}
         if _is_offline():
             return ret | {"comment": f"given back; {_offline(plan)}"}
-        sendmail_service.restart(plan, __salt__)
+        plan = sendmail_salt.load_plan(__salt__, __pillar__, __grains__, __opts__)
+        blocked = sendmail_service.restart_as_before(plan, __salt__)
     except ERRORS as err:
         return _failed(ret, err)
-    return ret | {"comment": "every file was given back, and sendmail restarted"}
+    said = ["every file was given back, and sendmail restarted", *blocked]
+    return ret | {"comment": "; ".join(said)}
 
 
 def account_present(name: str) -> dict[str, Any]:

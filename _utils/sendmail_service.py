@@ -7,7 +7,12 @@ from typing import Any
 
 import sendmail_processes as processes
 from sendmail_live import PENDING, LiveError
-from sendmail_plan import Plan
+from sendmail_plan import STATE_DIR, Plan
+
+# Names the services that did not start at boot before us, one a line, for the way back.
+ENABLED = STATE_DIR / "enabled-by-us"
+
+Functions = Mapping[str, Callable[..., Any]]
 
 
 def restart_pending() -> bool:
@@ -15,23 +20,28 @@ def restart_pending() -> bool:
     return PENDING.exists()
 
 
-def why_restart(plan: Plan) -> str | None:
+def why_restart(plan: Plan, functions: Functions) -> str | None:
     """Return why sendmail must be restarted, None where it need not be."""
     if restart_pending() or plan.placed:
         return "an older configuration"
     if not plan.queues_only():
         return None
     wrong = processes.look(plan.platform.submit_user).wrong(programs=plan.has_programs_queue())
+    wrong += [f"service {service} does not start at boot" for service in _disabled(plan, functions)]
     return "; ".join(wrong) or None
 
 
-def restart(plan: Plan, functions: Mapping[str, Callable[..., Any]]) -> None:
+def restart(plan: Plan, functions: Functions) -> None:
     """Enable and restart the platform's services, and wait until the queue runners live.
 
     Raises LiveError with what is still wrong and the command to type.
     """
-    for service in plan.platform.services:
+    for service in _disabled(plan, functions):
+        STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ENABLED.open("a") as known:
+            known.write(f"{service}\n")
         functions["service.enable"](service)
+    for service in plan.platform.services:
         if not functions["service.restart"](service):
             raise LiveError(
                 f"service {service} did not restart; look at its log, then: {plan.platform.restart}"
@@ -46,3 +56,24 @@ def restart(plan: Plan, functions: Mapping[str, Callable[..., Any]]) -> None:
                 f"{plan.platform.restart}"
             )
     PENDING.unlink(missing_ok=True)
+
+
+def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
+    """Restart the services on their first configuration; return what keeps sendmail from it.
+
+    A service that did not start at boot before us no longer does. Raises LiveError.
+    """
+    before = ENABLED.read_text().split() if ENABLED.exists() else []
+    restart(plan, functions)
+    for service in before:
+        functions["service.disable"](service)
+    ENABLED.unlink(missing_ok=True)
+    return [
+        f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
+        for one in processes.look(plan.platform.submit_user).listeners
+        if one.program and not one.program.startswith("sendmail")
+    ]
+
+
+def _disabled(plan: Plan, functions: Functions) -> list[str]:
+    return [one for one in plan.platform.services if not functions["service.enabled"](one)]
