@@ -58,7 +58,9 @@ def _failed(ret: dict[str, Any], err: Exception) -> dict[str, Any]:
     return ret | {"result": False, "changes": {}, "comment": str(err)}
 
 
-def _step(name: str, edit: Callable[[Plan], Changes], already: str, would: str) -> dict[str, Any]:
+def _step(
+    name: str, edit: Callable[[Plan], Changes], already: str | Callable[[Plan], str], would: str
+) -> dict[str, Any]:
     """Run one editing step on the candidates and report what it changes."""
     ret = _ret(name)
     try:
@@ -70,7 +72,7 @@ def _step(name: str, edit: Callable[[Plan], Changes], already: str, would: str) 
     except ERRORS as err:
         return _failed(ret, err)
     if not changes:
-        return ret | {"comment": already}
+        return ret | {"comment": already if isinstance(already, str) else already(plan)}
     ret |= {"changes": changes, "comment": f"{would} as soon as this run goes live"}
     if __opts__["test"]:
         ret |= {"result": None, "comment": f"{would} (test mode: nothing was changed)"}
@@ -165,7 +167,7 @@ def credentials(name: str) -> dict[str, Any]:
         James's credentials are readable by sendmail alone:
           sendmail_james.credentials
     """
-    already = "the credential files are as they should be"
+    already = "the credential files are as the pillar wants them"
     return _step(name, Plan.credentials, already, "the credential files are written")
 
 
@@ -180,8 +182,8 @@ def authenticated(name: str) -> dict[str, Any]:
         Sendmail logs in to James:
           sendmail_james.authenticated
     """
-    already = "sendmail logs in to James as the pillar says"
-    return _step(name, Plan.authenticated, already, "sendmail logs in to James")
+    would = "sendmail logs in to James"
+    return _step(name, Plan.authenticated, Plan.login_in_words, would)
 
 
 def live(name: str) -> dict[str, Any]:

@@ -108,6 +108,18 @@ class Plan:
             lambda mc, cf: mc.client_auth(cf, auth, relay),
         )
 
+    def login_in_words(self) -> str:
+        """Say whether sendmail logs in, and name what an earlier run left where it no longer shall."""
+        if self.settings.auth is not None:
+            return "sendmail logs in to James as the pillar says"
+        left = [path for path in self.cf_paths() if cf_auth.requires_auth(self._document(path, Cf))]
+        if not left:
+            return "no login is wanted"
+        return (
+            f"no login is wanted, but {', '.join(left)} still asks for the one of an earlier run: "
+            "apply sendmail_james.clean, then this again"
+        )
+
     def credentials(self) -> Changes:
         """Write the credential files: user, user, password, realm, each for its one reader only."""
         changes: Changes = {}
