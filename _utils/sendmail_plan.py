@@ -109,7 +109,7 @@ class Plan:
         )
 
     def login_in_words(self) -> str:
-        """Say whether sendmail logs in, and name what an earlier run left where it no longer shall."""
+        """Say whether sendmail logs in, and what an earlier run left where it shall not."""
         if self.settings.auth is not None:
             return "sendmail logs in to James as the pillar says"
         left = [path for path in self.cf_paths() if cf_auth.requires_auth(self._document(path, Cf))]
