@@ -131,8 +131,6 @@ def _stage(dir_fd: int, parent: str) -> Iterator[int]:
             info = os.fstat(fd)
             if info.st_uid != os.geteuid() or _names(fd):
                 raise FilesError(f"{path}: was swapped for another directory; wanted our own")
-            # A default ACL of the parent would be handed on to every file made in here.
-            write_xattrs(fd, ())
             os.fchmod(fd, 0o700)
             yield fd
     except OSError as err:
@@ -218,7 +216,6 @@ def _rename_all(staged: Sequence[_Staged]) -> None:
 
 def _rename(one: _Staged) -> None:
     path, before = one.candidate.path, one.candidate.before
-    check_unchanged(before, read_at(one.dir_fd, one.name, path))
     if before.data is None:
         _link(one.stage_fd, one.new, one.dir_fd, one.name)  # fails where something appeared
         os.unlink(one.new, dir_fd=one.stage_fd)

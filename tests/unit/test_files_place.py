@@ -13,6 +13,7 @@ import sendmail_candidate
 import sendmail_files
 import sendmail_fs
 import sendmail_lock
+import sendmail_stage
 from files_world import ACL_FOR_STRANGER, FIRST, GROUP, NEW, OLD, SECRET, STRANGER, World, forked
 from sendmail_files import Candidate, FilesError
 
@@ -51,6 +52,32 @@ def test_a_new_file_gets_what_was_asked_for(world) -> None:
 
 def mtime(path) -> int:
     return path.stat().st_mtime_ns
+
+
+def test_all_is_on_the_disk_before_a_rename_and_each_rename_before_the_next(
+    world, monkeypatch
+) -> None:
+    """After a power cut, too, each file is whole and the new ones are the first of the order."""
+    events: list[tuple[str, int]] = []
+    real_fsync, real_rename = os.fsync, sendmail_stage._rename
+
+    def fsync(fd: int) -> None:
+        real_fsync(fd)
+        events.append(("on disk", os.fstat(fd).st_ino))
+
+    def rename(one) -> None:
+        real_rename(one)
+        events.append(("renamed", os.fstat(one.dir_fd).st_ino))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(sendmail_stage, "_rename", rename)
+    world.place()
+    first = [what for what, _ in events].index("renamed")
+    for name in ("knobs", "drop-in", "auth", "cf"):
+        assert ("on disk", world.path(name).stat().st_ino) in events[:first]
+    for index, (what, inode) in enumerate(events):
+        if what == "renamed":
+            assert events[index + 1] == ("on disk", inode)
 
 
 def test_order_of_candidates_is_order_of_times(world) -> None:

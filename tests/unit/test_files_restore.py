@@ -184,6 +184,14 @@ class TestRestore:
         newest = sendmail_files.backups(world.backups)[-1]
         assert [Path(path).name for path in newest.paths] == ["knobs", "cf"]
 
+    def test_a_way_back_leaves_the_order_as_it_was(self, world) -> None:
+        world.place()
+        world.place(LATER)
+        restore(world, ids(world)[-1])
+        back(world)
+        newest = sendmail_files.backups(world.backups)[-1]
+        assert [Path(path).name for path in newest.paths] == list(ORDER[::-1])
+
     def test_the_first_state_is_reached_in_that_order_too(self, world) -> None:
         world.place({"cf": NEW["cf"]})
         world.place({"knobs": NEW["knobs"], "cf": b"next\n"})
