@@ -24,12 +24,17 @@ def unshare(flags: int) -> None:
 
 
 def enter(pid: int) -> None:
-    """Move this process (its children, as to PIDs) into all the namespaces of the process PID."""
+    """Move this process (its children, as to PIDs) into all namespaces and the root of PID."""
     names = ("cgroup", "ipc", "uts", "net", "pid", "mnt")
     descriptors = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in names]
+    root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY)
     for descriptor in descriptors:
         _call("setns", descriptor, 0)
         os.close(descriptor)
+    # where the machine's own root is a chroot, it is not the root of the mount namespace
+    os.fchdir(root)
+    os.chroot(".")
+    os.close(root)
 
 
 def die_with_parent(signal: int) -> None:
