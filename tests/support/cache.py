@@ -67,9 +67,12 @@ class Item:
         remove_tree(making)
         making.mkdir(parents=True)
         log.parent.mkdir(parents=True, exist_ok=True)
+        command = [*DYING, *self.command, str(making)]
         with log.open("wb") as out:
-            command = [*DYING, *self.command, str(making)]
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            made = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        if made.returncode:
+            remove_tree(making)
+        made.check_returncode()
         making.rename(self.path)
 
     def remove_others(self) -> None:
