@@ -8,8 +8,9 @@ apart: ``F``, ``H``, ``P``, ``Q``, ``T`` and ``X`` lines, which no edit needs.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 __all__ = ["Cf", "CfError", "Header", "Mailer", "Rule", "squeeze"]
@@ -21,7 +22,7 @@ _MACRO = re.compile(rb"D(?:\{([^}\s]+)\}|([^\s{]))[ \t]*(.*)", re.DOTALL)
 _RULESET = re.compile(rb"S\s*([A-Za-z0-9_]+)\s*(?:=\s*(\w+))?")
 _MAILER = re.compile(rb"M([^,\s]+)")
 _FIELD = re.compile(rb"[,\s]*([^=,\s]+)[^=,]*=\s*")
-_OPTION = re.compile(rb"(#?)O\s+([A-Za-z0-9.]+)\s*(?:=\s*(.*))?\Z", re.DOTALL)
+_OPTION = re.compile(rb"#?O\s+([A-Za-z0-9.]+)\s*(?:=\s*(.*))?\Z", re.DOTALL)
 # As much of an option's name as sendmail needs to know it (readcf: "used as abbreviation for").
 _SHORTEST = {
     "authmechanisms": 6,
@@ -48,13 +49,12 @@ class CfError(ValueError):
 
 @dataclass(frozen=True)
 class Mailer:
-    """Show one ``M`` line: name, program, flags (``F=``), arguments (``A=``), line number."""
+    """Show one ``M`` line: its name, program (``P=``), flags (``F=``) and arguments (``A=``)."""
 
     name: str
     path: str
     flags: str
     args: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,10 @@ def _ending(entry: bytes) -> bytes:
     return b"\n" if entry.endswith(b"\n") else b""
 
 
+def _kind(entry: bytes) -> bytes:
+    return entry[:2] if entry[:1] == b"#" else entry[:1]
+
+
 class Cf:
     """Hold a cf as its logical lines; what is not edited renders as it was read.
 
@@ -99,16 +103,17 @@ class Cf:
 
     def __init__(self, data: bytes) -> None:
         self._entries: list[bytes] = _ENTRY.findall(data)
+        self._kinds: dict[bytes, list[int]] | None = None
         self._eol = _ending(self._entries[0]) if self._entries else b"\n"
         self._refuse_other_files()
 
     def _refuse_other_files(self) -> None:
-        if not any(_VERSION.match(entry) for entry in self._entries):
+        if not any(_VERSION.match(self._entries[place]) for place in self._places(b"V")):
             found = repr(self._entries[0][:40]) if self._entries else "an empty file"
             raise CfError(f"no sendmail configuration: expected a V line, found {found}", 1)
         if self.header("parse", "0") is None:
             raise CfError("no sendmail configuration: expected ruleset 0 (Sparse=0), found none")
-        if not any(_MAILER.match(entry) for entry in self._entries):
+        if not self.mailers():
             raise CfError("no sendmail configuration: expected mailers (M lines), found none")
 
     # -- lines ------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ class Cf:
         try:
             yield
         except BaseException:
-            self._entries = before
+            self._entries, self._kinds = before, None
             raise
 
     def __len__(self) -> int:
@@ -134,11 +139,11 @@ class Cf:
         """Give one logical line without its line ending."""
         return self._entries[index].rstrip(b"\r\n")
 
-    def find(self, pattern: re.Pattern[bytes], start: int = 0) -> int | None:
-        """Give the place of the first logical line that ``pattern`` matches, None without one."""
-        for index in range(start, len(self._entries)):
-            if pattern.match(self._entries[index]):
-                return index
+    def index_of(self, body: bytes) -> int | None:
+        """Give the place of the first logical line that reads ``body``, None without one."""
+        for ending in (b"\n", b"\r\n", b""):
+            with suppress(ValueError):
+                return self._entries.index(body + ending)
         return None
 
     def line_of(self, index: int) -> int:
@@ -147,18 +152,43 @@ class Cf:
 
     def replace(self, index: int, body: bytes) -> None:
         """Put ``body`` in the place of a logical line and keep its line ending."""
-        self._entries[index] = body + _ending(self._entries[index])
+        old = self._entries[index]
+        self._places(_kind(old))  # read before anything moves
+        self._entries[index] = body + _ending(old)
+        if _kind(old) != _kind(body):
+            self._places(_kind(old)).remove(index)
+            insort(self._places(_kind(body)), index)
 
     def insert(self, index: int, *bodies: bytes) -> None:
         """Put lines before the logical line at ``index``, with the line ending used there."""
+        self._places(b"")  # read before anything moves
         eol = _ending(self._entries[index]) if index < len(self._entries) else b""
         if index and not _ending(self._entries[index - 1]):
             self._entries[index - 1] += self._eol or b"\n"
         self._entries[index:index] = [body + (eol or self._eol or b"\n") for body in bodies]
+        self._shift(index, len(bodies))
+        for place, body in enumerate(bodies, index):
+            insort(self._places(_kind(body)), place)
 
     def remove(self, start: int, stop: int) -> None:
         """Take out the logical lines from ``start`` up to, but without, ``stop``."""
+        for place in range(start, stop):
+            self._places(_kind(self._entries[place])).remove(place)
         del self._entries[start:stop]
+        self._shift(stop, start - stop)
+
+    def _shift(self, start: int, by: int) -> None:
+        for places in (self._kinds or {}).values():
+            at = bisect_left(places, start)
+            places[at:] = [place + by for place in places[at:]]
+
+    def _places(self, kind: bytes) -> list[int]:
+        # The places of all lines that begin with one letter; b"#O" for options commented out.
+        if self._kinds is None:
+            self._kinds = {}
+            for index, entry in enumerate(self._entries):
+                self._kinds.setdefault(_kind(entry), []).append(index)
+        return self._kinds.setdefault(kind, [])
 
     # -- macros (section 5.3) -----------------------------------------------------------------
 
@@ -176,13 +206,13 @@ class Cf:
         # A rule's macros are expanded when it is read: what is defined after it comes too late.
         wanted, last = name.encode(), None
         usage = b"${%b}" % wanted if len(wanted) > 1 else b"$" + wanted
-        for index, entry in enumerate(self._entries):
-            if entry[:1] == b"D":
-                match = _MACRO.match(entry)
-                if match and wanted in (match[1], match[2]):
-                    last = index
-            elif entry[:1] == b"R" and usage in entry:
-                break
+        rulesets = next(iter(self._places(b"S")), 0)  # a rule above all rulesets is an error
+        rules = (place for place in self._places(b"R") if usage in self._entries[place])
+        needed = next((place for place in rules if place > rulesets), len(self._entries))
+        for index in self._places(b"D"):
+            match = _MACRO.match(self._entries[index])
+            if index < needed and match and wanted in (match[1], match[2]):
+                last = index
         return last
 
     def set_macro(self, name: str, value: str, index: int) -> None:
@@ -196,8 +226,8 @@ class Cf:
     def headers(self) -> list[Header]:
         """List every ``S`` line."""
         found = []
-        for index, entry in enumerate(self._entries):
-            if entry[:1] == b"S" and (match := _RULESET.match(entry)):
+        for index in self._places(b"S"):
+            if match := _RULESET.match(self._entries[index]):
                 found.append(Header(_text(match[1]), _text(match[2] or b""), index))
         return found
 
@@ -232,8 +262,8 @@ class Cf:
         wanted = b"M" + name.encode()
         places = [
             index
-            for index, entry in enumerate(self._entries)
-            if entry.startswith(wanted) and (m := _MAILER.match(entry)) and m[0] == wanted
+            for index in self._places(b"M")
+            if (match := _MAILER.match(self._entries[index])) and match[0] == wanted
         ]
         if len(places) > 1:
             lines = " and ".join(str(self.line_of(place)) for place in places)
@@ -252,13 +282,12 @@ class Cf:
         if index is None:
             return None
         fields = {key: _text(value) for key, value, _, _ in self._fields(index)}
-        return Mailer(
-            name, fields.get("P", ""), fields.get("F", ""), fields.get("A", ""), self.line_of(index)
-        )
+        return Mailer(name, *(fields.get(key, "") for key in "PFA"))
 
     def mailers(self) -> list[str]:
         """List the names of all mailers, in the order of the file."""
-        return [_text(match[1]) for entry in self._entries if (match := _MAILER.match(entry))]
+        lines = (self._entries[place] for place in self._places(b"M"))
+        return [_text(match[1]) for line in lines if (match := _MAILER.match(line))]
 
     def set_mailer_field(self, name: str, key: str, value: str) -> None:
         """Give one field of a mailer, ``F`` or ``A``, another value; other bytes stay."""
@@ -297,27 +326,27 @@ class Cf:
     def option(self, name: str) -> str | None:
         """Give an option's value, the last that is set; None where none is."""
         index = self.option_index(name)
-        return None if index is None else self._option_at(index, name)[1]
+        return None if index is None else self._option_value(index, name.lower())
 
     def option_index(self, name: str, *, commented: bool = False) -> int | None:
         """Give the place of the last ``O`` line (or of the last one commented out) of an option."""
-        last = None
-        for index, entry in enumerate(self._entries):
-            if entry[:1] in (b"O", b"#") and self._option_at(index, name)[0] == (
-                "#" if commented else "O"
-            ):
-                last = index
-        return last
+        wanted = name.lower()
+        shortest = wanted[: _SHORTEST.get(wanted, len(wanted))].encode()
+        letter = _ONE_LETTER_OPTIONS.get(wanted, shortest)
+        for index in reversed(self._places(b"#O" if commented else b"O")):
+            line = self._entries[index]
+            near = shortest in line.lower() or line.startswith(letter)
+            if near and self._option_value(index, wanted) is not None:
+                return index
+        return None
 
-    def _option_at(self, index: int, name: str) -> tuple[str, str]:
-        body, wanted = self.entry(index), name.lower()
+    def _option_value(self, index: int, wanted: str) -> str | None:
+        body = self.entry(index)
         match = _OPTION.match(body)
-        if match:
-            found = _text(match[2]).lower()
-            if wanted.startswith(found) and len(found) >= _SHORTEST.get(wanted, len(wanted)):
-                return ("#" if match[1] else "O", _text((match[3] or b"").strip()))
-            return ("", "")
-        letter = _ONE_LETTER_OPTIONS.get(wanted)
-        if letter and body.startswith(letter):
-            return ("O", _text(body[len(letter) :].strip()))
-        return ("", "")
+        if match is None:
+            letter = _ONE_LETTER_OPTIONS.get(wanted)
+            return _text(body[2:].strip()) if letter and body.startswith(letter) else None
+        found = _text(match[1]).lower()
+        if wanted.startswith(found) and len(found) >= _SHORTEST.get(wanted, len(wanted)):
+            return _text((match[2] or b"").strip())
+        return None

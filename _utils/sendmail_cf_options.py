@@ -48,7 +48,7 @@ def own_option(cf: Cf, name: str) -> str | None:
 
 
 def _banner(cf: Cf) -> int:
-    return next((i for i in range(len(cf)) if cf.entry(i) == b"#   Options   #"), 0)
+    return cf.index_of(b"#   Options   #") or 0
 
 
 def _after_options(cf: Cf) -> int:

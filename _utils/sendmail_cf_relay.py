@@ -57,10 +57,10 @@ def relay(cf: Cf, relay: Relay) -> Changes:
             _submit_to(cf, relay, changes)
         else:
             _move_flags(cf, relay, changes)
+            _hub_rules(cf, changes)  # which D line counts depends on the rules
             _set_macro(cf, "S", "smart host", relay.triple, changes)
             _set_macro(cf, "R", "local relay", relay.triple, changes)
             _set_macro(cf, "H", "mail hub", relay.triple, changes)
-            _hub_rules(cf, changes)
             _flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
             _args(cf, relay.mailer, arguments(relay.port), changes)
             follow_host(cf, relay.host, changes)
@@ -108,12 +108,14 @@ def _set_macro(cf: Cf, name: str, thing: str, value: str, changes: Changes) -> N
         cf.set_macro(name, value, index)
     else:
         _new_macro(cf, name, value.encode())
+        if cf.macro(name) != value:
+            raise CfError(f"rules use ${name} above the place where m4 defines D{name}: define it")
     note(changes, thing, old or None, value)
 
 
 def _new_macro(cf: Cf, name: str, value: bytes) -> None:
     line = b"D" + name.encode() + value
-    dequote = _index_of(cf, b"# dequoting map")
+    dequote = cf.index_of(b"# dequoting map")
     if name == "S" or dequote is None:
         at = _after_definitions(cf)
         cf.insert(at, line)
@@ -142,10 +144,6 @@ def _fill_slot(cf: Cf, before: int, lines: Sequence[bytes]) -> None:
 
 def _blank(cf: Cf, index: int) -> bool:
     return index >= 0 and cf.entry(index) == b""
-
-
-def _index_of(cf: Cf, body: bytes) -> int | None:
-    return next((i for i in range(len(cf)) if cf.entry(i) == body), None)
 
 
 def _after_definitions(cf: Cf) -> int:
@@ -218,7 +216,7 @@ def _smtp_mailer(cf: Cf, name: str) -> Mailer:
     if mailer.path.upper() not in ("[IPC]", "[TCP]"):
         raise CfError(
             f"mailer {name!r}: expected P=[IPC], found P={mailer.path}: it speaks no SMTP over TCP",
-            mailer.line,
+            cf.line_of(cf.mailer_index(name) or 0),
         )
     return mailer
 

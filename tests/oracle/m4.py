@@ -1,0 +1,102 @@
+"""Build a cf with m4, and apply the three steps to a cf and its mc."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sendmail_cf_edits as edits
+from sendmail_cf import Cf
+from sendmail_mc import Mc
+from sendmail_settings import Auth, Loop, Relay, Secret
+
+BUILT = re.compile(rb"(?m)^##### built by .*$")
+
+RELAY = Relay(host="localhost", mailer="esmtp", port=25, mx_lookup=False, dns=True, stay_local=())
+LOOP = Loop(check=False)
+AUTH = Auth(
+    username="sendmail",
+    password=Secret("s3cret"),
+    enabled=True,
+    realm="localhost",
+    mechanisms=("LOGIN", "PLAIN"),
+    options="A",
+    required=True,
+    file="/etc/mail/james-auth-info",
+    programs="queue",
+    programs_file="/etc/mail/james-msp-auth-info",
+    allow_cleartext=False,
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Hold what the three steps need."""
+
+    relay: Relay = RELAY
+    loop: Loop = LOOP
+    auth: Auth | None = AUTH
+
+
+WISHES = {
+    "default": Wishes(),
+    "mailer relay, port 2525": Wishes(replace(RELAY, mailer="relay", port=2525)),
+    "mailer smtp, port 2525": Wishes(replace(RELAY, mailer="smtp", port=2525)),
+    "MX look-up, loop check, AUTH optional": Wishes(
+        replace(RELAY, host="james.example.com", mx_lookup=True),
+        Loop(check=True),
+        replace(AUTH, required=False, options=""),
+    ),
+    "IPv6, no DNS, only PLAIN, not for programs": Wishes(
+        replace(RELAY, host="[IPv6:::1]", dns=False),
+        LOOP,
+        replace(AUTH, mechanisms=("PLAIN",), programs="none"),
+    ),
+    "no AUTH": Wishes(auth=None),
+}
+STEPS = ("relay", "loop", "auth")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Hold the folder of sendmail's m4 files."""
+
+    folder: Path
+
+    def build(self, mc: bytes) -> bytes:
+        """Give the cf that m4 builds, without the date; where m4 fails, CalledProcessError."""
+        done = subprocess.run(
+            ["m4", "-"], input=mc, capture_output=True, cwd=self.folder / "cf", check=True
+        )
+        return BUILT.sub(b"##### built", done.stdout)
+
+    def debian(self, name: str) -> bytes:
+        """Give Debian's own mc, ``sendmail`` or ``submit``."""
+        return (self.folder / "debian" / f"{name}.mc").read_bytes()
+
+    def samples(self) -> dict[str, bytes]:
+        """Give every sample mc of the package, each with the line that its Makefile would add."""
+        start = b"include(`../m4/cf.m4')dnl\n"
+        paths = sorted((self.folder / "cf").glob("*.mc"))
+        return {path.name: start + path.read_bytes() for path in paths}
+
+
+def apply(
+    cf: bytes, mc: bytes, wishes: Wishes, steps: Iterable[str] = STEPS
+) -> tuple[bytes, bytes]:
+    """Apply steps to a cf and to its mc, and give both."""
+    config, source = Cf(cf), Mc(mc)
+    for step in steps:
+        if step == "relay":
+            edits.relay(config, wishes.relay)
+            source.relay(config, wishes.relay)
+        elif step == "loop":
+            edits.loop_check(config, wishes.relay, wishes.loop)
+            source.loop_check(config, wishes.relay, wishes.loop)
+        else:
+            edits.client_auth(config, wishes.auth, wishes.relay)
+            source.client_auth(config, wishes.auth, wishes.relay)
+    return config.render(), source.render()

@@ -1,0 +1,113 @@
+"""An edit is right when it is what m4 would have built: byte for byte, over the whole corpus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import permutations
+
+import pytest
+import sendmail_cf_edits as edits
+from sendmail_cf import Cf, CfError
+from sendmail_mc import Mc
+
+from oracle.m4 import STEPS, WISHES, Tree, Wishes, apply
+from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants
+
+SAMPLES_WITHOUT_SMTP = {"uucpproto.mc"}
+
+
+@pytest.fixture(scope="session")
+def corpus(tree: Tree) -> Mapping[str, bytes]:
+    """Give all variants of the tree."""
+    return variants(tree)
+
+
+@pytest.fixture(scope="session")
+def build(tree: Tree) -> Callable[[bytes], bytes]:
+    """Give m4, which builds the same mc only once."""
+    built: dict[bytes, bytes] = {}
+    return lambda mc: built.setdefault(mc, built.get(mc) or tree.build(mc))
+
+
+@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("name", NAMES)
+def test_edited_cf_is_what_m4_builds_from_the_mc_with_our_block(
+    name: str, wishes: Wishes, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
+) -> None:
+    stock = build(corpus[name])
+    cf, mc = apply(stock, corpus[name], wishes)
+    assert cf == build(mc)
+    assert apply(cf, mc, wishes) == (cf, mc), "a second time changes nothing"
+    again = Mc(mc)
+    again.remove_block()
+    assert again.render() == corpus[name]
+
+
+@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+def test_every_sample_of_the_package_is_edited_as_m4_would(tree: Tree, wishes: Wishes) -> None:
+    compared = 0
+    for name, mc in tree.samples().items():
+        stock = tree.build(mc)
+        if name in SAMPLES_WITHOUT_SMTP:
+            with pytest.raises(CfError, match=r"expected a mailer '\w+'"):
+                apply(stock, mc, wishes)
+            continue
+        cf, source = apply(stock, mc, wishes)
+        assert cf == tree.build(source), name
+        compared += 1
+    assert compared >= 30
+
+
+@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("name", ["Debian's sendmail.mc", "Debian's submit.mc", "luser relay"])
+def test_the_order_of_the_steps_does_not_matter(
+    name: str, wishes: Wishes, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
+) -> None:
+    stock = build(corpus[name])
+    assert len({apply(stock, corpus[name], wishes, order) for order in permutations(STEPS)}) == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("name", ["Debian's sendmail.mc", "Debian's submit.mc"])
+def test_a_step_alone_is_what_m4_builds(
+    name: str, step: str, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
+) -> None:
+    cf, mc = apply(build(corpus[name]), corpus[name], Wishes(), [step])
+    assert cf == build(mc)
+
+
+@pytest.mark.parametrize("second", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("first", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("name", ["Debian's sendmail.mc", "Debian's submit.mc"])
+def test_other_settings_replace_the_earlier_ones(
+    name: str,
+    first: Wishes,
+    second: Wishes,
+    corpus: Mapping[str, bytes],
+    build: Callable[[bytes], bytes],
+) -> None:
+    cf, mc = apply(*apply(build(corpus[name]), corpus[name], first), second)
+    assert cf == build(mc)
+    assert edits.missing(Cf(cf), second) == []
+
+
+def test_only_two_flags_are_in_another_order_where_the_site_adds_flag_0(tree: Tree) -> None:
+    (text,) = EQUAL_IN_EFFECT.values()
+    mc = tree.debian("sendmail").replace(MAILERS, text.encode() + b"\n" + MAILERS)
+    cf, source = apply(tree.build(mc), mc, Wishes())
+    ours, m4s = cf.splitlines(), tree.build(source).splitlines()
+    different = [pair for pair in zip(ours, m4s, strict=True) if pair[0] != pair[1]]
+    assert [re.findall(rb"F=(\w+)", line) for line in different[0]] == [
+        [b"mDFMuXak0"],
+        [b"mDFMuXa0k"],
+    ]
+    assert len(different) == 1
+
+
+def test_the_comparison_bites(tree: Tree) -> None:
+    mc = tree.debian("sendmail")
+    cf, source = apply(tree.build(mc), mc, Wishes(), ["relay", "loop"])
+    _, whole = apply(tree.build(mc), mc, Wishes())
+    assert cf == tree.build(source)
+    assert cf != tree.build(whole)

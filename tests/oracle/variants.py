@@ -1,0 +1,153 @@
+"""Variants of Debian's sendmail.mc and submit.mc that could trip up an editor of the cf."""
+
+from __future__ import annotations
+
+from oracle.m4 import Tree
+
+# Lines before MAILER(`local') of Debian's sendmail.mc.
+BEFORE = {
+    "stickyhost": "FEATURE(`stickyhost')dnl",
+    "mailertable": "FEATURE(`mailertable')dnl",
+    "virtusertable": "FEATURE(`virtusertable')dnl",
+    "virtual domains": "FEATURE(`virtusertable')dnl\nVIRTUSER_DOMAIN(`a.example')dnl\n"
+    "FEATURE(`virtuser_entire_domain')dnl",
+    "genericstable": "FEATURE(`genericstable')dnl\nGENERICS_DOMAIN(`a.example')dnl",
+    "LDAP routing": "FEATURE(`ldap_routing')dnl\nLDAPROUTE_DOMAIN(`a.example')dnl",
+    "LDAP routing, mailertable": "FEATURE(`ldap_routing')dnl\nFEATURE(`mailertable')dnl",
+    "always_add_domain": "FEATURE(`always_add_domain')dnl",
+    "nocanonify": "FEATURE(`nocanonify')dnl",
+    "local_lmtp": "FEATURE(`local_lmtp')dnl",
+    "local_procmail": "FEATURE(`local_procmail')dnl",
+    "bcc": "FEATURE(`bcc')dnl",
+    "masquerading": "MASQUERADE_AS(`example.com')dnl\nFEATURE(`masquerade_envelope')dnl\n"
+    "FEATURE(`allmasquerade')dnl",
+    "smart host": "define(`SMART_HOST', `smart.example.com')dnl",
+    "smart host with mailer": "define(`SMART_HOST', `relay:smart.example.com')dnl",
+    "mail hub": "define(`MAIL_HUB', `hub.example.com')dnl",
+    "local relay": "define(`LOCAL_RELAY', `other.example.com')dnl",
+    "all three relays": "define(`SMART_HOST', `a')dnl\ndefine(`MAIL_HUB', `b')dnl\n"
+    "define(`LOCAL_RELAY', `c')dnl",
+    "other nets' relays": "define(`UUCP_RELAY', `u.example')dnl\n"
+    "define(`BITNET_RELAY', `u.example')dnl\ndefine(`DECNET_RELAY', `u.example')dnl\n"
+    "define(`FAX_RELAY', `u.example')dnl",
+    "local users": "LOCAL_USER(`root')dnl\nLOCAL_USER(`admin')dnl",
+    "luser relay": "define(`LUSER_RELAY', `luser.example.com')dnl",
+    "luser relay, host preserved": "define(`LUSER_RELAY', `luser.example.com')dnl\n"
+    "FEATURE(`preserve_luser_host')dnl",
+    "detail preserved": "FEATURE(`preserve_local_plus_detail')dnl",
+    "luser relay, detail preserved": "define(`LUSER_RELAY', `luser.example.com')dnl\n"
+    "FEATURE(`preserve_local_plus_detail')dnl",
+    "luser relay and hub": "define(`LUSER_RELAY', `luser.example.com')dnl\n"
+    "define(`MAIL_HUB', `hub.example.com')dnl",
+    "other mechanisms": "define(`confAUTH_MECHANISMS', `EXTERNAL GSSAPI CRAM-MD5 LOGIN PLAIN')dnl",
+    "AuthOptions A": "define(`confAUTH_OPTIONS', `A')dnl",
+    "AuthOptions p,y": "define(`confAUTH_OPTIONS', `p,y')dnl",
+    "AuthOptions A p": "define(`confAUTH_OPTIONS', `A p')dnl",
+    "other DefaultAuthInfo": "define(`confDEF_AUTH_INFO', `/etc/mail/other')dnl",
+    "trusted mechanisms": "TRUST_AUTH_MECH(`LOGIN PLAIN')dnl",
+    "authinfo and access_db": "FEATURE(`authinfo')dnl",
+    "flag k": "MODIFY_MAILER_FLAGS(`ESMTP', `+k')dnl",
+    "flags k0": "MODIFY_MAILER_FLAGS(`ESMTP', `+k0')dnl",
+    "flags 0k": "MODIFY_MAILER_FLAGS(`ESMTP', `+0k')dnl",
+    "flags without X": "MODIFY_MAILER_FLAGS(`ESMTP', `-X')dnl",
+    "own flags": "MODIFY_MAILER_FLAGS(`ESMTP', `mDFMua')dnl",
+    "own flags, k first": "MODIFY_MAILER_FLAGS(`ESMTP', `kmDFMua')dnl",
+    "flags of all SMTP mailers": "define(`SMTP_MAILER_FLAGS', `e')dnl",
+    "port of esmtp": "define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl",
+    "port of relay": "define(`RELAY_MAILER_ARGS', `TCP $h 587')dnl",
+    "port of smtp": "define(`SMTP_MAILER_ARGS', `TCP $h 27')dnl",
+    "more mailer fields": "define(`SMTP_MAILER_CHARSET', `x')dnl\n"
+    "define(`SMTP_MAILER_MAX', `100000')dnl",
+    "service switch": "define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch')dnl",
+    "no DNS": "HACK(`nodns')dnl",
+    "Debian's AUTH": "HACK(`debian_auth')dnl",
+    "milter": "INPUT_MAIL_FILTER(`x', `S=unix:/x')dnl",
+    "dequote options": "define(`confDEQUOTE_OPTS', `-s')dnl",
+    "LOCAL_CONFIG": "LOCAL_CONFIG\n# mine\nCwfoo.example\nD{Foo}bar\nO PrivacyOptions=noexpn\n"
+    "divert(0)dnl",
+    "options in LOCAL_CONFIG": "LOCAL_CONFIG\nO AuthMechanisms=GSSAPI\nO AuthOptions=p\n"
+    "divert(0)dnl",
+    "own tls_rcpt, before": "LOCAL_TLS_RCPT\nR$*\t$: $1\ndivert(0)dnl",
+    "not UTF-8": "dnl caf\xe9 \xff\nLOCAL_CONFIG\n# caf\xe9\ndivert(0)dnl",
+    "long lines": "LOCAL_CONFIG\n# " + "x" * 100_000 + "\nCw" + " a.example" * 3000 + "\n"
+    "divert(0)dnl",
+    "misleading words": "dnl MAILER(`smtp') `\ndefine(`foo', `it')dnl don't `worry\n"
+    "# it isn't a `MAILER(smtp)'",
+}
+# Lines at the end of Debian's sendmail.mc.
+AFTER = {
+    "LOCAL_RULE_0": "LOCAL_RULE_0\nR$+ < @ foo.example . >\t$#local $: $1\n",
+    "LOCAL_RULE_3": "LOCAL_RULE_3\nR$* < @ bar > $*\t$: $1 < @ bar.example > $2\n",
+    "LOCAL_RULESETS": "LOCAL_RULESETS\nSLocal_check_mail\nR$*\t$@ OK\n",
+    "LOCAL_NET_CONFIG": "LOCAL_NET_CONFIG\n"
+    "R$* < @ $* .$m. > $*\t$#esmtp $@ $2.$m. $: $1 < @ $2.$m. > $3\n",
+    "MAILER_DEFINITIONS": "MAILER_DEFINITIONS\nMmine,\tP=/bin/true, F=lsDFM, S=EnvFromL,\n"
+    "\tA=true\n",
+    "own tls_rcpt, behind": "LOCAL_TLS_RCPT\nR$*\t$: $1\n",
+    "own trust_auth": "LOCAL_RULESETS\nSLocal_trust_auth\nR$*\t$@ OK\n",
+    "UUCP": "MAILER(`uucp')dnl\n",
+    "procmail": "MAILER(`procmail')dnl\n",
+}
+NULLCLIENT = """divert(0)dnl
+include(`../m4/cf.m4')dnl
+OSTYPE(`linux')dnl
+define(`LUSER_RELAY', `luser.example.com')dnl
+FEATURE(`nullclient', `hub.example.com')dnl
+"""
+MAILERS = b"MAILER_DEFINITIONS\nMAILER(`local')dnl\nMAILER(`smtp')dnl\n"
+ACCESS = b"FEATURE(`access_db', , `skip')dnl"
+MSP = b"FEATURE(`msp', `[127.0.0.1]', `25')dnl"
+
+
+def variants(tree: Tree) -> dict[str, bytes]:
+    """Give the mc files, by what is special about each."""
+    mta, msp = tree.debian("sendmail"), tree.debian("submit")
+    assert MAILERS in mta and ACCESS in mta and MSP in msp
+    found = {"Debian's sendmail.mc": mta, "Debian's submit.mc": msp}
+    for name, text in BEFORE.items():
+        found[name] = mta.replace(MAILERS, text.encode("latin-1") + b"\n" + MAILERS)
+    for name, text in AFTER.items():
+        found[name] = mta + text.encode()
+    found |= {
+        "no access_db": mta.replace(ACCESS, b""),
+        "authinfo alone": mta.replace(ACCESS, b"FEATURE(`authinfo', `hash /etc/mail/authinfo')dnl"),
+        "two mailers in a line": mta.replace(MAILERS, b"MAILER(local) MAILER(smtp)\n"),
+        "mailer in quotes": mta.replace(
+            MAILERS, b"ifdef(`X', `\nMAILER(`procmail')\n')dnl\n" + MAILERS
+        ),
+        "CRLF": mta.replace(b"\n", b"\r\n"),
+        "no final newline": mta.rstrip(b"\n"),
+        "nullclient": NULLCLIENT.encode(),
+        "submission to port 587": msp.replace(b"`25'", b"`MSA'"),
+        "submission to localhost": msp.replace(MSP, b"FEATURE(`msp')dnl"),
+        "submission by IPv6": msp.replace(b"[127.0.0.1]", b"[IPv6:0:0:0:0:0:0:0:1]"),
+        "submission elsewhere": msp.replace(b"[127.0.0.1]", b"mta.example.com"),
+        "submission, masqueraded": msp.replace(
+            MSP, b"MASQUERADE_AS(`x.example')dnl\nFEATURE(`masquerade_envelope')dnl\n" + MSP
+        ),
+        "submission, LOCAL_CONFIG": msp + b"LOCAL_CONFIG\nCwfoo.example\n",
+    }
+    return found
+
+
+#: These differ from what m4 builds in the order of two mailer flags, see docs/cf.md.
+EQUAL_IN_EFFECT = {"flag 0": "MODIFY_MAILER_FLAGS(`ESMTP', `+0')dnl"}
+NAMES = [
+    "Debian's sendmail.mc",
+    "Debian's submit.mc",
+    *BEFORE,
+    *AFTER,
+    "no access_db",
+    "authinfo alone",
+    "two mailers in a line",
+    "mailer in quotes",
+    "CRLF",
+    "no final newline",
+    "nullclient",
+    "submission to port 587",
+    "submission to localhost",
+    "submission by IPv6",
+    "submission elsewhere",
+    "submission, masqueraded",
+    "submission, LOCAL_CONFIG",
+]

@@ -1,0 +1,78 @@
+"""A small sendmail.cf and submit.cf in the shape that m4 gives them, and settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sendmail_cf_edits as edits
+from oracle.m4 import AUTH, LOOP, RELAY
+from sendmail_cf import Cf
+from sendmail_settings import Auth, Loop, Relay
+
+__all__ = ["AUTH", "CF", "LOOP", "RELAY", "SUBMIT", "Wishes", "every_step"]
+
+CF = rb"""# level 10 config file format
+V10/Berkeley
+Cwlocalhost
+# "Smart" relay host (may be null)
+DS
+
+
+
+
+# dequoting map
+Kdequote dequote
+C{L}root
+CL admin
+DZ8.17.1
+#   Options   #
+O DeliveryMode=background
+O HelpFile=/etc/mail/helpfile
+#O ServiceSwitchFile=/etc/mail/service.switch
+#O AuthMechanisms=EXTERNAL GSSAPI
+#O DefaultAuthInfo=/etc/mail/default-auth-info
+#O AuthOptions
+Sparse=0
+R$* < @ $* > $*		$: $>MailerToTriple < $S > $1 < @ $2 > $3	glue on smarthost name
+SLocal_localaddr
+Slocaladdr=5
+# prepend an empty "forward host" on the front
+R$+			$: <> $1
+
+
+
+R< > $+			$: < > < $1 <> $&h >		nope, restore +detail
+R< > < $+ <> + $* >	$: < > < $1 + $2 >		check whether +detail
+Stls_rcpt
+R$*			$@ OK
+Sauthinfo
+R$*			$@ no				no authinfo available
+Mlocal,		P=/bin/mail, F=lsDFMAw5, A=mail -d $u
+Mesmtp,		P=[IPC], F=mDFMuXa, S=EnvFromSMTP, E=\r\n, L=990,
+		T=DNS/RFC822/SMTP,
+		A=TCP $h
+Mrelay,		P=[IPC], F=mDFMuXa8, S=EnvFromSMTP, E=\r\n, L=2040,
+		T=DNS/RFC822/SMTP,
+		A=TCP $h
+"""
+SUBMIT = (
+    CF.replace(b"DeliveryMode=background", b"DeliveryMode=i\nO UseMSP=True")
+    .replace(b"F=mDFMuXa8", b"F=mDFMuXa8k")
+    .replace(b"DZ8.17.1", b"D{MTAHost}[127.0.0.1]\nDZ8.17.1/Submit")
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Hold what the three steps need."""
+
+    relay: Relay = RELAY
+    loop: Loop = LOOP
+    auth: Auth | None = AUTH
+
+
+def every_step(cf: Cf, wishes: Wishes) -> None:
+    """Apply all three steps to a cf."""
+    edits.relay(cf, wishes.relay)
+    edits.loop_check(cf, wishes.relay, wishes.loop)
+    edits.client_auth(cf, wishes.auth, wishes.relay)
