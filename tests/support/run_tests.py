@@ -36,6 +36,11 @@ class Suite:
     folders: tuple[str, ...]
     arguments: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """Give the name under which suites of a kind are asked for together."""
+        return self.name.partition("-")[0]
+
     def command(self, results: Path, extra: Sequence[str], salt: str) -> list[str]:
         """Give the command that runs the suite in a new host and leaves its counts in RESULTS."""
         boot = [str(HOST), "with", "--release", self.release, "--salt", salt]
@@ -46,29 +51,39 @@ class Suite:
         ]
         if not self.folders:
             return [*boot, "--", "tests/support/lint"]
-        there = [folder for folder in self.folders if (cache.REPOSITORY / folder).is_dir()]
+        there = [folder for folder in self.folders if (cache.REPOSITORY / folder).exists()]
         counts = ["--junitxml", f"/srv/shared/{self.name}.xml"]
         return [*boot, "--", "python", "-m", "pytest", *there, *self.arguments, *counts, *extra]
 
 
 FAST = ("tests/unit", "tests/functional", "tests/oracle")
-SLOW = ("tests/integration",)
-LINES = (
-    (
-        Suite("lint", "bookworm", ()),
+SLOW = "tests/integration"
+AT_ONCE = 2
+
+
+def all_suites() -> list[Suite]:
+    """Give all suites, long ones first; integration tests by the first word of their file."""
+    files = sorted((cache.REPOSITORY / SLOW).glob("test_*.py"))
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        groups.setdefault(file.stem.split("_")[1], []).append(f"{SLOW}/{file.name}")
+    slow = [
+        Suite(f"integration-{name}", "bookworm", tuple(f), ("-v",)) for name, f in groups.items()
+    ]
+    return [
+        *sorted(slow, key=lambda suite: -len(suite.folders)),
         Suite("unit", "bookworm", FAST, ("-q",)),
+        Suite("trixie", "trixie", (SLOW,), ("-v", "-m", "smoke")),
         Suite("trixie-unit", "trixie", FAST, ("-q",)),
-        Suite("trixie", "trixie", SLOW, ("-v", "-m", "smoke")),
-    ),
-    (Suite("integration", "bookworm", SLOW, ("-v",)),),
-)
+        Suite("lint", "bookworm", ()),
+    ]
 
 
 class Line(threading.Thread):
-    """Run suites one after the other; `counts` and `codes` tell how they went."""
+    """Run suites from a common list one after the other; `codes` tells how they went."""
 
     def __init__(
-        self, suites: Sequence[Suite], results: Path, extra: Sequence[str], salt: str
+        self, suites: queue.Queue[Suite], results: Path, extra: Sequence[str], salt: str
     ) -> None:
         super().__init__(daemon=True)
         self.suites, self.results, self.extra, self.salt = suites, results, extra, salt
@@ -76,7 +91,11 @@ class Line(threading.Thread):
         self.running: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        for suite in self.suites:
+        while True:
+            try:
+                suite = self.suites.get_nowait()
+            except queue.Empty:
+                return
             self.codes[suite.name] = self.follow(suite)
 
     def follow(self, suite: Suite) -> int:
@@ -140,18 +159,17 @@ def count(results: Path, codes: dict[str, int]) -> Counter[str]:
 def main() -> int:
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     names, extra = sys.argv[1:split], sys.argv[split + 1 :]
-    known = {suite.name for suites in LINES for suite in suites}
-    if unknown := set(names) - known:
-        raise SystemExit(
-            f"no suite {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-        )
+    suites = [one for one in all_suites() if not names or {one.name, one.kind} & set(names)]
+    if unknown := set(names) - {word for one in suites for word in (one.name, one.kind)}:
+        known = ", ".join(one.name for one in all_suites())
+        raise SystemExit(f"no suite {', '.join(sorted(unknown))}; there are {known}")
     salt = os.environ.get("SALT") or cache.SALT
+    waiting: queue.Queue[Suite] = queue.Queue()
+    for suite in suites:
+        waiting.put(suite)
     with tempfile.TemporaryDirectory(prefix="sendmail-james-results-") as folder:
         results = Path(folder)
-        lines = [
-            Line([s for s in suites if not names or s.name in names], results, extra, salt)
-            for suites in LINES
-        ]
+        lines = [Line(waiting, results, extra, salt) for _ in range(AT_ONCE)]
         try:
             for line in lines:
                 line.start()
