@@ -1,7 +1,8 @@
-"""What the tests of the whole recipe share: the pillar, mail that can be told apart, what is seen."""
+"""What the tests of the whole recipe share: pillar, mail that can be told apart, and eyes."""
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import itertools
@@ -11,7 +12,7 @@ import re
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,13 @@ def fresh_host(*, stock: bool = False, **settings: Any) -> None:
     pristine.restore(listening=stock)
     james.start(**settings)
     james.add_user(*PEOPLE)
+
+
+def new_james(**settings: Any) -> None:
+    """Start James anew with SETTINGS, its people and sendmail's account."""
+    james.start(**settings)
+    james.add_user(*PEOPLE)
+    james.add_user("sendmail", password=PASSWORD)
 
 
 def states(result: Any) -> dict[str, dict[str, Any]]:
@@ -99,7 +107,7 @@ def send(address: str, *, by: str = "root", sender: str | None = None, more: str
     return subject
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mail(repository: str, key: str) -> dict[str, Any]:
     return james.mail(repository, key)
 
@@ -134,7 +142,7 @@ def arrives(subject: str, timeout: float = 60) -> list[str]:
 
 def queued() -> str:
     """Give what mailq says of both queues."""
-    return pristine.run("mailq", "-Am") + pristine.run("mailq", "-Ac")
+    return pristine.run("mailq")
 
 
 def queue_files() -> list[Path]:
@@ -145,6 +153,12 @@ def queue_files() -> list[Path]:
 def all_gone() -> None:
     """Wait until no message waits in any queue."""
     james.wait_for(lambda: not queue_files(), 60, "empty queues")
+
+
+def forget_mail() -> None:
+    """Empty the queues and then James's repositories of what an earlier test left."""
+    all_gone()
+    james.forget_mails()
 
 
 def digest(*folders: str) -> dict[str, str]:
@@ -171,3 +185,43 @@ def traced(minion: Any, folder: Path, *arguments: str) -> tuple[Any, set[str]]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     started = re.findall(r'execve\("([^"]+)".*\) = 0$', trace.read_text(), re.MULTILINE)
     return SimpleNamespace(data=json.loads(done.stdout)["local"]), {Path(p).name for p in started}
+
+
+def reasons(count: int, timeout: float = 60) -> str:
+    """Wait until COUNT messages wait with a reason in the queues, and give what mailq says."""
+    waiting = re.compile(r"^ +\(.+\)$", re.MULTILINE)
+    return james.wait_for(
+        lambda: text if len(waiting.findall(text := queued())) >= count else "",
+        timeout,
+        f"{count} reasons in mailq",
+    )
+
+
+def queue_text() -> str:
+    """Give all that waiting messages' control files say."""
+    return "".join(path.read_text(errors="replace") for path in queue_files())
+
+
+def encoded(password: str) -> list[bytes]:
+    """Give a password raw and in base64, alone and as AUTH PLAIN and LOGIN would send it."""
+    raw = password.encode()
+    plain = b"sendmail\0sendmail\0" + raw
+    aligned = [base64.b64encode(b"\0" * shift + raw)[4:-4] for shift in range(3)]
+    return [raw, base64.b64encode(raw), base64.b64encode(plain), *aligned]
+
+
+def leaks(text: str, password: str) -> list[bytes]:
+    """Give those forms of a password that a text holds; JSON's escapes do not hide it."""
+    plain = text.encode() + text.encode().decode("unicode_escape", "replace").encode()
+    return [form for form in encoded(password) if form in plain]
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Any]:
+    """Give what differs in the files that either digest has below the other's folders."""
+    top = {path.split("/")[1] for path in after}
+    paths = {path for path in {*before, *after} if path.split("/")[1] in top}
+    return {
+        path: (before.get(path), after.get(path))
+        for path in paths
+        if before.get(path) != after.get(path) and not Path(path).is_dir()
+    }
