@@ -9,7 +9,7 @@ import pwd
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,7 @@ class _Run:
         self.tests = self._tests()
         self.routes = self._routes()
         self.works: set[str] = set()
+        self.returns: set[str] = set()
 
     def _tests(self) -> list[_Test]:
         wish = self.wish
@@ -134,8 +135,8 @@ class _Run:
         tests: list[_Test] = []
         for by, sender in ((ROOT, "root"), (USER, wish.user)):
             tests += [_Test("", form, by, sender) for form in forms]
-            tests.append(_Test("", wish.local_user, by, ""))
-            # Last, when it is known whether a returned message has a way to go.
+            # As returned mail comes: only if this is taken, may the last one be returned.
+            tests.append(_Test("", sender, by, ""))
             tests.append(_Test("", nobody, by, sender, nobody=True))
         for number, test in enumerate(tests):
             test.token = f"{self.token}-{number:02}."
@@ -163,14 +164,25 @@ class _Run:
             test.read = transcript.read(done.out + done.err)
             if test.read.result is None and done.status != 0:
                 test.note = words(done)
-        if test.read.result == transcript.ACCEPTED:
-            self.works.add(test.by)
+        if test.read.result == transcript.QUEUED:
+            self._ask_queue(test, test.read)
+        elif test.read.result == transcript.ACCEPTED:
+            (self.works if test.sender else self.returns).add(test.by)
+
+    def _ask_queue(self, test: _Test, read: transcript.Transcript) -> None:
+        """Take the reason that stands in the queue where sendmail's status line gives none."""
+        for folders in self.folders.values():
+            for found in queue.find(folders, test.token):
+                if found.reason and found.reason not in read.why:
+                    known = read.why if read.why not in ("Deferred", "queued") else ""
+                    why = "; ".join(part for part in (found.reason, known) if part)
+                    test.read = replace(read, why=why)
 
     def _submit(self, test: _Test, *, watch: bool) -> Any:
         argv = [self.wish.binary, "-oi", "-oem", "-f", test.sender or "<>"]
         argv += ["-Am"] if test.by == ROOT else []
         argv += ["-v"] if watch else []
-        if not test.nobody or test.by not in self.works:
+        if not test.nobody or test.by not in self.returns:
             # A report of failure nobody can take would end in dead.letter.
             argv += ["-N", "never"]
         user = self.user if test.by == USER else None

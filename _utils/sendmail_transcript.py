@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 
 from sendmail_scrub import scrub
 
+LOOPS = (
+    "sendmail hung up after EHLO: the server has this host's name, so that mail seems to loop"
+    " back (mailer flag k)"
+)
 ACCEPTED, QUEUED, REFUSED, LOCAL = "accepted", "queued", "refused", "kept on this host"
 
 
@@ -64,6 +68,8 @@ def read(text: str) -> Transcript:
     result, why = _judge(mails[0]) if mails else (None, "")
     if result is None:
         result, why = _status(text, why)
+    if result is None and not mails and ">>> EHLO" in text:
+        result, why = REFUSED, LOOPS
     bounce = _bounce(mails[1:])
     return Transcript(result, why, authenticated, bounce, scrub(text))
 

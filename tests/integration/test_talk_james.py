@@ -1,0 +1,173 @@
+"""The dialogue and WebAdmin with a real James, as it is and as it is often set wrongly."""
+
+from __future__ import annotations
+
+import pytest
+import talk_target
+from james_smtp import Check, DialogueError, dialogue, unknown_recipients
+from james_webadmin import UserExistsError, WebAdmin, WebAdminError
+from sendmail_settings import Secret
+from support import james, pristine
+
+PASSWORD = Secret(talk_target.PASSWORD)
+DOMAINS = ("localhost", "mail.example.test")
+SENDERS = ("root@mail.example.test", "bob@mail.example.test", "")
+
+
+@pytest.fixture(scope="module")
+def host():
+    """Free port 25, once."""
+    pristine.remember()
+    pristine.restore(listening=False)
+
+
+@pytest.fixture
+def server(host):
+    """Give a James of the usual settings with an account for sendmail."""
+    return started()
+
+
+def started(**settings):
+    """Start James anew, with users."""
+    james.start(**settings)
+    james.add_user("alice", "bob", "root")
+    james.add_user("sendmail", password=talk_target.PASSWORD)
+    return WebAdmin(james.WEBADMIN)
+
+
+def ask(password: Secret = PASSWORD, *, domains=DOMAINS) -> dict[str, Check]:
+    """Hold the dialogue; the checks by what they are about."""
+    checks = dialogue(
+        "localhost",
+        25,
+        "sendmail",
+        password,
+        senders=SENDERS,
+        domains=domains,
+        remote="x@example.org",
+        helo="mail.example.test",
+    )
+    return {check.what: check for check in checks}
+
+
+def test_a_james_that_is_set_right(server):
+    """All goes well, nothing is sent."""
+    checks = ask()
+    assert [check for check in checks.values() if not check.ok] == []
+    assert "log in as sendmail with PLAIN" in checks
+    assert "log in as sendmail with LOGIN" in checks
+    assert set(james.counts().values()) == {0}
+
+
+def test_a_wrong_password(server):
+    """The login fails, the account is named, and the password is not."""
+    checks = ask(Secret("wrong-" + talk_target.PASSWORD))
+    failed = [check for check in checks.values() if not check.ok]
+    assert [check.what for check in failed] == [
+        "log in as sendmail with LOGIN",
+        "log in as sendmail with PLAIN",
+    ]
+    assert "535" in failed[0].said
+    assert "the account" in (failed[0].change or "")
+    assert talk_target.PASSWORD not in repr(checks)
+
+
+def test_a_domain_that_is_not_james_own(server):
+    """An authenticated sender may reach any domain: the check is not taken in by that."""
+    checks = ask(domains=("localhost", "other.example.test"))
+    assert checks["domain localhost is James's own"].ok
+    other = checks["domain other.example.test is James's own"]
+    assert not other.ok
+    assert "add other.example.test" in (other.change or "")
+    server.add_domain("other.example.test")
+    assert ask(domains=("other.example.test",))["domain other.example.test is James's own"].ok
+
+
+def test_a_james_that_verifies_identities(host):
+    """It takes the account's own address only; the setting is named."""
+    started(verify_identity=True)
+    checks = ask()
+    for what in ("sender root@mail.example.test", "sender bob@mail.example.test"):
+        assert not checks[what].ok
+        assert "verifyIdentity" in (checks[what].change or "")
+
+
+def test_a_james_without_auth(host):
+    """Nothing to log in with: the setting is named."""
+    started(announce="never")
+    checks = ask()
+    (only,) = checks.values()
+    assert not only.ok
+    assert "<announce>always</announce>" in (only.change or "")
+
+
+def test_no_james(server):
+    """Neither on the SMTP port nor on WebAdmin's."""
+    james.stop()
+    with pytest.raises(DialogueError, match="localhost:25: nothing listens there"):
+        ask()
+    with pytest.raises(WebAdminError, match="nothing listens there"):
+        server.domains()
+
+
+def test_recipients_that_are_unknown(server):
+    """Exactly those, with James's words; aliases in James count."""
+    names = ["root", "alice@mail.example.test", "postmaster", "x@example.org", "ops"]
+    found = unknown_recipients("localhost", 25, names, "sendmail", PASSWORD)
+    assert found == {
+        "postmaster": "550 5.1.1 Unknown user: postmaster@localhost",
+        "ops": "550 5.1.1 Unknown user: ops@localhost",
+    }
+    james.ask("PUT", "/address/aliases/alice@localhost/sources/ops@localhost")
+    assert server.aliases("alice@localhost") == ("ops@localhost",)
+    assert "ops" not in unknown_recipients("localhost", 25, names, "sendmail", PASSWORD)
+
+
+def test_accounts(server):
+    """Created once; a second time refused, and the password kept, unless forced."""
+    first, second = Secret("first-pa55"), Secret("second-pa55")
+    assert not server.user_exists("relay")
+    server.create_user("relay", first)
+    assert server.user_exists("relay")
+    with pytest.raises(UserExistsError):
+        server.create_user("relay", second)
+    assert all(check.ok for check in dialogue("localhost", 25, "relay", first))
+    server.create_user("relay", second, force=True)
+    assert all(check.ok for check in dialogue("localhost", 25, "relay", second))
+    assert not all(check.ok for check in dialogue("localhost", 25, "relay", first))
+    with pytest.raises(WebAdminError, match="Username supplied is invalid"):
+        server.create_user("a b/c", first)
+
+
+def test_domains_health_and_repositories(server):
+    """What James has is listed; what it has not is empty or an error in words."""
+    assert server.health() == {}
+    assert set(DOMAINS) <= set(server.domains())
+    assert "var/mail/local" in server.repositories()
+    assert server.mails("var/mail/nosuch") == ()
+    with pytest.raises(WebAdminError, match="var/mail/nosuch does not exist"):
+        server.count("var/mail/nosuch")
+    assert server.mailbox_count("nosuch") is None
+
+
+def test_one_mail_is_found_read_and_removed(server):
+    """And only that one."""
+    for subject in ("first", "second"):
+        talk_target.submit("bob@localhost", "alice@localhost", f"Subject: {subject}\n\nhi\n")
+    keys = james.wait_for(
+        lambda: (
+            len(server.mails("var/mail/unauthenticated")) == 2
+            and server.mails("var/mail/unauthenticated")
+        ),
+        what="two mails",
+    )
+    assert server.count("var/mail/unauthenticated") == 2
+    (first,) = [key for key in keys if "first" in server.mail_text("var/mail/unauthenticated", key)]
+    mail = server.mail("var/mail/unauthenticated", first)
+    assert mail is not None
+    assert mail["recipients"] == ["alice@localhost"]
+    assert mail["headers"]["Subject"] == ["first"]
+    server.delete_mail("var/mail/unauthenticated", first)
+    server.delete_mail("var/mail/unauthenticated", first)
+    assert server.mail("var/mail/unauthenticated", first) is None
+    assert server.mails("var/mail/unauthenticated") == tuple(key for key in keys if key != first)
