@@ -1,0 +1,192 @@
+"""sendmail itself reads the edited cf: it accepts it, and AUTH is compulsory for James alone."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import socketserver
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from oracle.m4 import AUTH, RELAY, Tree, Wishes, apply
+from oracle.variants import EQUAL_IN_EFFECT, MAILERS, variants
+
+PORT = 2526
+OTHER = "127.0.0.2"
+
+
+@pytest.fixture(scope="session")
+def sendmail() -> str:
+    """Give the path of the real sendmail."""
+    path = shutil.which("sendmail", path="/usr/sbin:/usr/lib")
+    if path is None:
+        pytest.skip("needs sendmail: run `make test`")
+    return path
+
+
+class FakeWithoutAuth(socketserver.StreamRequestHandler):
+    """Stand in for a James that offers no AUTH, which a real one cannot be made to do on demand."""
+
+    server: FakeServer
+
+    def handle(self) -> None:
+        """Take every message and remember the commands."""
+        self.wfile.write(b"220 fake ESMTP\r\n")
+        for line in self.rfile:
+            command = line.split()[0].upper().decode()
+            self.server.commands.append(command)
+            self.wfile.write(b"354 go\r\n" if command == "DATA" else b"250 fine\r\n")
+            while command == "DATA" and self.rfile.readline().strip() != b".":
+                pass
+            if command == "DATA":
+                self.wfile.write(b"250 taken\r\n")
+            if command == "QUIT":
+                break
+
+
+class FakeServer(socketserver.ThreadingTCPServer):
+    """Listen at one address."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, host: str) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.commands: list[str] = []
+        super().__init__((host, PORT), FakeWithoutAuth)
+
+
+@dataclass
+class Post:
+    """Send single messages with a cf, and see which server got them."""
+
+    sendmail: str
+    folder: Path
+    servers: dict[str, FakeServer] = field(default_factory=dict)
+
+    def send(self, cf: bytes, to: str) -> tuple[set[str], str]:
+        """Give the addresses that took the message, and what the queue says afterwards."""
+        path, spool = self.folder / "test.cf", self.folder / "spool"
+        path.write_bytes(cf)
+        shutil.rmtree(spool, ignore_errors=True)
+        spool.mkdir(mode=0o700)
+        for server in self.servers.values():
+            server.commands.clear()
+        options = ["-C", str(path), f"-OQueueDirectory={spool}", "-OHostStatusDirectory"]
+        subprocess.run(
+            [self.sendmail, "-Am", *options, "-odi", "-f", "bob@localhost", to],
+            input=b"Subject: test\n\ntest\n",
+            check=False,
+            capture_output=True,
+            timeout=60,
+        )
+        queue = subprocess.run(
+            [self.sendmail, *options, "-bp"], capture_output=True, timeout=60, check=False
+        )
+        took = {host for host, server in self.servers.items() if "DATA" in server.commands}
+        return took, queue.stdout.decode("utf-8", "replace")
+
+
+@pytest.fixture
+def post(sendmail: str, tmp_path: Path) -> Iterator[Post]:
+    """Give a post with servers on 127.0.0.1, ::1 (both James) and 127.0.0.2."""
+    servers = {host: FakeServer(host) for host in ("127.0.0.1", "::1", OTHER)}
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield Post(sendmail, tmp_path, servers)
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def edited(tree: Tree, tmp_path: Path) -> Callable[[Wishes], bytes]:
+    """Give Debian's cf with a mailertable that sends one domain elsewhere, edited."""
+    table = tmp_path / "mailertable"
+    entry = f"other.test\tesmtp:[{OTHER}]\n"
+    subprocess.run(["makemap", "hash", table], input=entry.encode(), check=True, timeout=60)
+    feature = f"FEATURE(`mailertable', `hash {table}')dnl\n".encode()
+    mc = tree.debian("sendmail").replace(MAILERS, feature + MAILERS)
+    stock = tree.build(mc)
+    return lambda wishes: apply(stock, mc, wishes)[0]
+
+
+@pytest.mark.parametrize("mx_lookup", [False, True], ids=["no MX", "MX"])
+@pytest.mark.parametrize("host", ["localhost", "[127.0.0.1]", "[IPv6:::1]"])
+def test_mail_for_james_waits_where_it_offers_no_auth_and_other_mail_goes_out(
+    host: str, mx_lookup: bool, post: Post, edited: Callable[[Wishes], bytes]
+) -> None:
+    relay = replace(RELAY, host=host, port=PORT, mx_lookup=mx_lookup)
+    required = edited(Wishes(relay=relay, auth=replace(AUTH, file="/nonexistent")))
+    for to in ("bob", "bob@localhost", "someone@example.com"):
+        took, queue = post.send(required, to)
+        assert took == set(), to
+        assert "James has not authenticated us" in queue, to
+    took, queue = post.send(required, "someone@other.test")
+    assert took == {OTHER}
+    assert "James" not in queue
+
+    # without the rules the same mail leaves unauthenticated
+    optional = edited(Wishes(relay=relay, auth=replace(AUTH, required=False)))
+    took, _ = post.send(optional, "bob")
+    assert took == {"::1" if "IPv6" in host else "127.0.0.1"} or took == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Debian's sendmail.mc",
+        "Debian's submit.mc",
+        "stickyhost",
+        "luser relay",
+        "luser relay, detail preserved",
+        "all three relays",
+        "own tls_rcpt, behind",
+        "own flags, k first",
+        "nullclient",
+        "submission to port 587",
+    ],
+)
+def test_sendmail_accepts_the_edited_cf(
+    name: str, tree: Tree, sendmail: str, tmp_path: Path
+) -> None:
+    mc = variants(tree)[name]
+    path = tmp_path / "test.cf"
+    path.write_bytes(apply(tree.build(mc), mc, Wishes())[0])
+    done = subprocess.run(
+        [sendmail, "-C", str(path), "-bC"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done
+
+
+def _asked(sendmail: str, path: Path, questions: str) -> str:
+    done = subprocess.run(
+        [sendmail, "-C", str(path), "-bt"],
+        input=questions,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_two_flags_in_another_order_are_the_same_to_sendmail(
+    tree: Tree, sendmail: str, tmp_path: Path
+) -> None:
+    (text,) = EQUAL_IN_EFFECT.values()
+    mc = tree.debian("sendmail").replace(MAILERS, text.encode() + b"\n" + MAILERS)
+    ours, source = apply(tree.build(mc), mc, Wishes())
+    answers = []
+    for name, cf in (("ours.cf", ours), ("m4.cf", tree.build(source))):
+        path = tmp_path / name
+        path.write_bytes(cf)
+        answers.append(_asked(sendmail, path, "=M\n5 bob\n3,0 bob@example.invalid\n"))
+    assert ours != tree.build(source)
+    assert answers[0] == answers[1]
+    assert "esmtp" in answers[0]
