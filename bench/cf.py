@@ -76,7 +76,8 @@ def replaces(data: bytes) -> float | None:
     ]
     options = salt.config.minion_config(None)
     options["file_client"] = "local"
-    replace = salt.loader.minion_mods(options)["file.replace"]
+    loaded = salt.loader.minion_mods(options, utils=salt.loader.utils(options))
+    replace = loaded["file.replace"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sendmail.cf"
 
