@@ -18,11 +18,13 @@ import sendmail_transcript as transcript
 from james_smtp import unknown_recipients
 from james_webadmin import WebAdmin, WebAdminError
 from mail_aliases import lost, parse
-from sendmail_run import SENDMAIL, RunError, routes, run, words
+from sendmail_run import SENDMAIL, Done, RunError, routes, run, words
 from sendmail_scrub import Reveals, scrub
 
 HEADER = "X-Sendmail-James-Probe"
 ROOT, USER = "root", "user"
+TAKEN = "the queue runner took it before its dialogue could be watched"
+PROCESS_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Test:
     nobody: bool = False
     read: transcript.Transcript | None = None
     note: str | None = None
+    fault: str | None = None
     places: set[str] = field(default_factory=set)
 
     @property
@@ -152,22 +155,30 @@ class _Run:
         return found
 
     def _left(self) -> float:
-        return max(1.0, self.deadline - time.monotonic())
+        return min(PROCESS_SECONDS, max(1.0, self.deadline - time.monotonic()))
 
     def send(self, test: _Test) -> None:
         """Submit one message and learn what became of it."""
-        by_queue = test.by == USER and self.wish.queue_only and self.wish.msp is not None
-        done = self._submit(test, watch=not by_queue)
-        if by_queue and done.status == 0:
-            self._run_queue(test)
+        try:
+            by_queue = test.by == USER and self.wish.queue_only and self.wish.msp is not None
+            done = self._submit(test, watch=not by_queue)
+            if by_queue and done.status == 0:
+                self._run_queue(test)
+            else:
+                self._read(test, done)
+        except RunError as err:
+            test.fault = str(err)
         if test.read is None:
-            test.read = transcript.read(done.out + done.err)
-            if test.read.result is None and done.status != 0:
-                test.note = words(done)
+            return
         if test.read.result == transcript.QUEUED:
             self._ask_queue(test, test.read)
         elif test.read.result == transcript.ACCEPTED:
             (self.works if test.sender else self.returns).add(test.by)
+
+    def _read(self, test: _Test, done: Done) -> None:
+        test.read = transcript.read(scrub(done.out + done.err, self.secrets))
+        if test.read.result is None and done.status != 0:
+            test.fault = scrub(words(done), self.secrets)
 
     def _ask_queue(self, test: _Test, read: transcript.Transcript) -> None:
         """Take the reason that stands in the queue where sendmail's status line gives none."""
@@ -178,7 +189,7 @@ class _Run:
                     why = "; ".join(part for part in (found.reason, known) if part)
                     test.read = replace(read, why=why)
 
-    def _submit(self, test: _Test, *, watch: bool) -> Any:
+    def _submit(self, test: _Test, *, watch: bool) -> Done:
         argv = [self.wish.binary, "-oi", "-oem", "-f", test.sender or "<>"]
         argv += ["-Am"] if test.by == ROOT else []
         argv += ["-v"] if watch else []
@@ -216,15 +227,13 @@ class _Run:
         """Run the submission program's queue for one message, to see the dialogue."""
         found = queue.find(self.folders[True], test.token)
         if not found:
-            test.note = "the queue runner took it before its dialogue could be watched"
+            test.note = TAKEN
             return
         argv = [self.wish.binary, "-Ac", "-v", f"-qI{found[0].id}"]
-        done = run(argv, timeout=self._left())
-        test.read = transcript.read(done.out + done.err)
-        if test.read.result is None:
+        self._read(test, run(argv, timeout=self._left()))
+        if test.read is None or test.read.result is None:
             limit = min(self.deadline, time.monotonic() + self.wish.runner_timeout)
-            if queue.gone(found[0].control, limit):
-                test.note = "the queue runner took it before its dialogue could be watched"
+            test.note = TAKEN if queue.gone(found[0].control, limit) else None
 
     def runner(self) -> str | None:
         """Leave one message to the submission program's runner, and wait until it is taken."""
@@ -290,8 +299,8 @@ class _Run:
             "authenticated": read.authenticated if read else None,
             "returned": read.bounce if read else None,
             "arrived": sorted(test.places) if self.webadmin else None,
-            "note": test.note,
-            "dialogue": scrub(read.text, self.secrets).strip() if read else None,
+            "note": test.fault or test.note,
+            "dialogue": read.text.strip() if read else None,
         }
         return {key: value for key, value in row.items() if value not in (None, "")}
 
@@ -299,7 +308,7 @@ class _Run:
         """Return what is wrong with one message's fate."""
         read = test.read
         if read is None or read.result is None:
-            return [] if test.places or test.note else ["its fate is unknown"]
+            return [] if test.places or test.note else [test.fault or "its fate is unknown"]
         wanted = transcript.REFUSED if test.nobody else transcript.ACCEPTED
         faults = []
         if read.result != wanted:

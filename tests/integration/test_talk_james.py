@@ -23,13 +23,18 @@ def host():
 
 @pytest.fixture
 def server(host):
-    """Give a James of the usual settings with an account for sendmail."""
-    return started()
+    """Give a James of the usual settings with an account for sendmail, and nothing else in it."""
+    if not james.running() or james.SETTINGS.read_text():
+        james.start()
+    james.remove_user("relay", "postmaster")
+    james.remove_domain("other.example.test")
+    james.ask("DELETE", "/address/aliases/alice@localhost/sources/ops@localhost")
+    james.forget_mails()
+    return furnished()
 
 
-def started(**settings):
-    """Start James anew, with users."""
-    james.start(**settings)
+def furnished() -> WebAdmin:
+    """Give James its users, and a client for it."""
     james.add_user("alice", "bob", "root")
     james.add_user("sendmail", password=talk_target.PASSWORD)
     return WebAdmin(james.WEBADMIN)
@@ -85,7 +90,8 @@ def test_a_domain_that_is_not_james_own(server):
 
 def test_a_james_that_verifies_identities(host):
     """It takes the account's own address only; the setting is named."""
-    started(verify_identity=True)
+    james.start(verify_identity=True)
+    furnished()
     checks = ask()
     for what in ("sender root@mail.example.test", "sender bob@mail.example.test"):
         assert not checks[what].ok
@@ -94,7 +100,8 @@ def test_a_james_that_verifies_identities(host):
 
 def test_a_james_without_auth(host):
     """Nothing to log in with: the setting is named."""
-    started(announce="never")
+    james.start(announce="never")
+    furnished()
     checks = ask()
     (only,) = checks.values()
     assert not only.ok

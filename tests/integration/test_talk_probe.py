@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,20 @@ def test_no_james_keeps_mail_queued(target):
     for row in report["messages"].values():
         assert "Connection refused" in row["why"]
         assert "arrived" not in row
+
+
+def test_a_server_that_never_greets_does_not_hold_the_probe(target):
+    """Bounded in time: what hangs is stopped, named, and taken out of the queue."""
+    james.stop()
+    # A runner that hangs with one of them would keep it locked, and the report would say so.
+    pristine.run("systemctl", "stop", "sendmail.service")
+    try:
+        with socket.create_server(("127.0.0.1", 25)):
+            report = look(replace(WISH, timeout=4, remote=None), webadmin=False)
+    finally:
+        pristine.run("systemctl", "start", "sendmail.service")
+    faults = [fault for fault in report["wrong"] if "did not end within" in fault]
+    assert len(faults) == 10
 
 
 def test_an_unreadable_credential_file_keeps_mail_queued(target):
