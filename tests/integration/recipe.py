@@ -203,17 +203,18 @@ def queue_text() -> str:
 
 
 def encoded(password: str) -> list[bytes]:
-    """Give a password raw and in base64, alone and as AUTH PLAIN and LOGIN would send it."""
+    """Give a password raw, as JSON and repr show it, and in base64, alone and as AUTH sends it."""
     raw = password.encode()
     plain = b"sendmail\0sendmail\0" + raw
     aligned = [base64.b64encode(b"\0" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, base64.b64encode(raw), base64.b64encode(plain), *aligned]
+    shown = [json.dumps(password)[1:-1].encode(), repr(password)[1:-1].encode()]
+    return [raw, *shown, base64.b64encode(raw), base64.b64encode(plain), *aligned]
 
 
-def leaks(text: str, password: str) -> list[bytes]:
-    """Give those forms of a password that a text holds; JSON's escapes do not hide it."""
-    plain = text.encode() + text.encode().decode("unicode_escape", "replace").encode()
-    return [form for form in encoded(password) if form in plain]
+def leaks(text: str | bytes, password: str) -> list[bytes]:
+    """Give those forms of a password that a text holds."""
+    data = text.encode() if isinstance(text, str) else text
+    return [form for form in encoded(password) if form in data]
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Any]:
