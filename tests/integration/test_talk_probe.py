@@ -65,6 +65,7 @@ def results(report: dict) -> dict[str, str]:
     return {re.sub(r"nosuch-\w+", "nosuch", name): row["result"] for name, row in rows}
 
 
+@pytest.mark.smoke
 def test_all_is_well(target):
     """All forms, root and user: accepted, logged in, arrived; the unknown name comes back."""
     report = look()

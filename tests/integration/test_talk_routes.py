@@ -93,6 +93,7 @@ def foretold(cf: Path | str, address: str) -> set[tuple[str, str, str]]:
     return {(route.mailer, route.host, route.user) for route in routes(cf, [address])}
 
 
+@pytest.mark.smoke
 def test_roots_mail_takes_the_foretold_way(target):
     """Mailer, host and recipient of the real dialogue are those foretold."""
     assert {form: sent(form) for form in FORMS} == {form: foretold(CF, form) for form in FORMS}
