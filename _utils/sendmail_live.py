@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from sendmail_cf_facts import facts as cf_facts
 from sendmail_cf_facts import missing
 from sendmail_plan import BACKUPS, LOCK, LOCK_TIMEOUT, STATE_DIR, Plan
 from sendmail_platform import Changes
+from sendmail_scratch import scratch
 from sendmail_settings import Settings
 
 # Left before the first rename, taken away after the restart: what a run that dies between them
@@ -43,18 +43,18 @@ def prove(plan: Plan) -> list[str]:
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path for candidate in plan.candidates()}
     notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="sendmail_james.") as scratch:
+    with scratch() as folder:
         for path in plan.cf_paths():
             if path not in changed:
                 continue
-            copy = Path(scratch, Path(path).name)
+            copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
             run.check(str(copy), binary=plan.platform.sendmail)
             if "relay" in plan.steps and plan.settings.verify.routes:
                 notes.append(prove_routes(str(copy), plan, path))
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed:
-                _prove_rebuild(plan, mc, cf, scratch)
+                _prove_rebuild(plan, mc, cf, folder)
                 notes.append(f"{mc} builds the same")
     return [note for note in notes if note]
 
@@ -102,9 +102,9 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
     return f"by {title} {len(forms)} address forms reach James"
 
 
-def _prove_rebuild(plan: Plan, mc: str, cf: str, scratch: str) -> None:
+def _prove_rebuild(plan: Plan, mc: str, cf: str, folder: Path) -> None:
     """Build the candidate mc with m4, as the platform will, and look for what it lacks."""
-    copy = Path(scratch, Path(mc).name)
+    copy = Path(folder, Path(mc).name)
     copy.write_bytes(plan.rendered(mc) or b"")
     built = _m4(str(copy), mc)
     wanted = missing(Cf(plan.rendered(cf) or b""), plan.settings)

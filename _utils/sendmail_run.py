@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sendmail_scratch import scratch
 from sendmail_scrub import scrub
 from sendmail_trace import DEBUG, Route, TraceError, read
 
@@ -254,12 +255,12 @@ def routes(
         _must_be_one(address)
     if not addresses:
         return []
-    with tempfile.TemporaryDirectory(prefix="sendmail-routes-") as folder:
+    with scratch() as folder:
         if switch_file is None:
-            switch_file = Path(folder, "switch")
+            switch_file = folder / "switch"
             switch_file.write_text("hosts files\n", encoding="ascii")
             # sendmail reads it after it has given up root for the submission program's user.
-            Path(folder).chmod(0o755)
+            folder.chmod(0o755)
         argv = [binary, "-C", str(cf), f"-OServiceSwitchFile={switch_file}", "-bv", DEBUG, "--"]
         done = run([*argv, *addresses], timeout=timeout)
     if "--parseaddr(" not in done.out:
