@@ -215,16 +215,16 @@ def dialogue(
             )
             if not all(check.ok for check in checks):
                 return checks
-        checks += [_sender_check(talk, sender) for sender in senders]
-        taken = next((s for s, c in zip(senders, checks[-len(senders) :], strict=True) if c.ok), "")
+        asked = {sender: _sender_check(talk, sender) for sender in senders}
+        checks += asked.values()
+        taken = next((sender for sender, check in asked.items() if check.ok), "")
         for domain in domains:
             reply = _recipient(talk, taken, f"{_NOBODY}@{domain}")
             checks += _domain_checks(domain, known[domain], reply)
         if remote is not None:
             reply = _recipient(talk, taken, remote)
-            checks.append(
-                Check(f"recipient {remote}", reply.good, str(reply), None if reply.good else _RELAY)
-            )
+            change = None if reply.good else _RELAY
+            checks.append(Check(f"recipient {remote}", reply.good, str(reply), change))
         talk.ask("QUIT")
     return checks
 

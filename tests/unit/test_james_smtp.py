@@ -86,6 +86,11 @@ def test_a_host_without_auth_is_asked_without():
     assert not [line for line in seen if line.startswith("AUTH")]
 
 
+def test_a_dialogue_about_nothing_but_the_login():
+    """No sender, no domain: only what was asked is answered."""
+    assert [check.ok for check in ask(LOGGED_IN, senders=(), domains=())] == [True] * 3
+
+
 def test_a_check_is_shown_without_an_empty_cure():
     """Plain dicts for people."""
     assert Check("a", True, "250").shown() == {"what": "a", "ok": True, "said": "250"}
