@@ -31,7 +31,7 @@ def client_auth(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
     :param auth: mechanisms, options, credential files; None changes nothing
     :param relay: the host for which AUTH is compulsory
     :return: what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to
-    :raises CfError: AUTH is to be compulsory and the cf has no ruleset tls_rcpt (sendmail < 8.12)
+    :raises CfError: AUTH is to be compulsory and the cf has no ruleset tls_rcpt
     """
     changes: Changes = {}
     if auth is None or (cf.is_msp and auth.programs == "none"):
@@ -121,8 +121,9 @@ def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
         header = cf.header("tls_rcpt")
         if header is None:
             raise CfError(
-                "expected ruleset tls_rcpt (sendmail 8.12 and later), found none: AUTH cannot be "
-                "compulsory; build the cf from its mc again, or set auth:required to false"
+                "expected ruleset tls_rcpt, found none: AUTH cannot be compulsory; build the cf "
+                "from its mc again (m4 of sendmail 8.12 writes the ruleset for "
+                "FEATURE(`access_db') only), or set auth:required to false"
             )
         cf.insert(header.index + 1, *lines)
     note(changes, "compulsory AUTH", bool(places) or None, bool(lines) or None)

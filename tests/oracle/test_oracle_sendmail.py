@@ -104,6 +104,13 @@ def post(sendmail: str, tmp_path: Path) -> Iterator[Post]:
         server.server_close()
 
 
+# A site's own rules for the same question: one refusal, and an early yes for all other mail.
+OWN_RULES = b"""LOCAL_TLS_RCPT
+Rcarol$*\t$#error $@ 4.7.0 $: "454 the site says no"
+R$*\t$@ OK
+"""
+
+
 @pytest.fixture
 def edited(tree: Tree, tmp_path: Path) -> Callable[[Wishes], bytes]:
     """Give Debian's cf with a mailertable that sends one domain elsewhere, edited."""
@@ -111,7 +118,7 @@ def edited(tree: Tree, tmp_path: Path) -> Callable[[Wishes], bytes]:
     entry = f"other.test\tesmtp:[{OTHER}]\n"
     subprocess.run(["makemap", "hash", table], input=entry.encode(), check=True, timeout=60)
     feature = f"FEATURE(`mailertable', `hash {table}')dnl\n".encode()
-    mc = tree.debian("sendmail").replace(MAILERS, feature + MAILERS)
+    mc = tree.debian("sendmail").replace(MAILERS, feature + MAILERS) + OWN_RULES
     stock = tree.build(mc)
     return lambda wishes: apply(stock, mc, wishes)[0]
 
@@ -130,6 +137,9 @@ def test_mail_for_james_waits_where_it_offers_no_auth_and_other_mail_goes_out(
     took, queue = post.send(required, "someone@other.test")
     assert took == {OTHER}
     assert "James" not in queue
+    took, queue = post.send(required, "carol@other.test")
+    assert took == set()
+    assert "the site says no" in queue
 
     # without the rules the same mail leaves unauthenticated
     optional = edited(Wishes(relay=relay, auth=replace(AUTH, required=False)))
