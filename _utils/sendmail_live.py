@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import sendmail_run as run
 from sendmail_cf import Cf
 from sendmail_cf_facts import facts as cf_facts
 from sendmail_cf_facts import missing
-from sendmail_plan import BACKUPS, LOCK, LOCK_TIMEOUT, STATE_DIR, Plan
+from sendmail_plan import BACKUPS, LOCK, LOCK_TIMEOUT, STATE_DIR, Plan, naming
 from sendmail_platform import Changes
 from sendmail_scratch import scratch
 from sendmail_settings import Settings
@@ -74,7 +74,8 @@ def unproved_routes(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[
     The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay.
     """
     binary, relay = plan.platform.sendmail, plan.settings.relay
-    msp = Cf(Path(cf_path).read_bytes()).is_msp
+    with naming(cf_path):
+        msp = Cf(Path(cf_path).read_bytes()).is_msp
     names = () if msp else run.names(cf_path, "L", binary=binary)
     kept = set(relay.stay_local)
     asked = [one for one in dict.fromkeys((*addresses, *names)) if one.split("+")[0] not in kept]
@@ -153,7 +154,7 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
     if not candidates:
         files.sweep(plan.paths(), BACKUPS, lock=LOCK, holder=holder, timeout=LOCK_TIMEOUT)
         return changes
-    with _restart_owed():
+    with _restart_owed() if plan.is_live() else nullcontext():
         files.place(
             candidates,
             BACKUPS,
@@ -222,13 +223,19 @@ def _restart_owed() -> Iterator[None]:
 
 
 def _is_build_of(mc: str, cf: str) -> bool:
-    """Tell whether a cf on the disk is what m4 builds from its mc, comments apart."""
-    built, found = _m4(mc, mc), files.read(cf).data
-    return _code(built) == _code(found or b"")
+    """Tell whether a cf on the disk is what m4 builds from its mc, its date and place apart.
+
+    Debian's tools write the mc as a comment at the end.
+    """
+    built, found = _undated(_m4(mc, mc)), _undated(files.read(cf).data or b"")
+    quoted = {b"# " + line for line in (files.read(mc).data or b"").splitlines()}
+    quoted |= {f"### {mc} ###".encode(), b"# "}
+    return found[: len(built)] == built and quoted.issuperset(found[len(built) :])
 
 
-def _code(cf: bytes) -> list[bytes]:
-    return [line for line in cf.splitlines() if line and not line.startswith(b"#")]
+def _undated(cf: bytes) -> list[bytes]:
+    dated = (b"##### built by ", b"##### in ", b"##### using ")
+    return [line for line in cf.splitlines() if not line.startswith(dated)]
 
 
 def verify(plan: Plan) -> list[str]:
@@ -242,7 +249,8 @@ def facts(plan: Plan) -> dict[str, object]:
     """Return what each cf says now, and what it lacks for James."""
     found: dict[str, object] = {}
     for path in plan.cf_paths():
-        cf = Cf(files.read(path).data or b"")
+        with naming(path):
+            cf = Cf(files.read(path).data or b"")
         found[path] = cf_facts(cf) | {"missing": missing(cf, plan.settings)}
     return found
 
