@@ -9,15 +9,16 @@ from __future__ import annotations
 import pwd
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
 
 import sendmail_cf_auth as cf_auth
 import sendmail_cf_relay as cf_relay
 import sendmail_files as files
-from sendmail_cf import Cf
-from sendmail_mc import Mc
+from sendmail_cf import Cf, CfError
+from sendmail_mc import Mc, McError
 from sendmail_platform import Changes, Platform, turn
 from sendmail_settings import Auth, Settings
 
@@ -180,6 +181,10 @@ class Plan:
         paths = [self.platform.cf]
         return paths + [self.platform.submit_cf] * self.has_programs_queue()
 
+    def is_live(self) -> bool:
+        """Tell whether sendmail itself reads what this plan edits: it is no copy."""
+        return self._cf_only in (None, self.platform.cf, self.platform.submit_cf)
+
     def refuse_relaying_to_itself(self) -> None:
         """Refuse a relay to this host's own port 25 while sendmail would still listen there."""
         relay = self.settings.relay
@@ -220,10 +225,15 @@ class Plan:
         managed = self._managed_mcs()
         for path in self.cf_paths():
             cf = self._document(path, Cf)
-            if what := edit_cf(cf):
-                changes[path] = what
-            if path in managed and (what := edit_mc(self._document(managed[path], Mc), cf)):
-                changes[managed[path]] = what
+            with naming(path):
+                if what := edit_cf(cf):
+                    changes[path] = what
+            if path not in managed:
+                continue
+            mc = self._document(managed[path], Mc)
+            with naming(managed[path]):
+                if what := edit_mc(mc, cf):
+                    changes[managed[path]] = what
         return changes
 
     def managed_mcs(self) -> list[tuple[str, str]]:
@@ -255,7 +265,8 @@ class Plan:
             data = self._data(path)
             if data is None:
                 raise PlanError(f"{path}: does not exist; expected the configuration of sendmail")
-            self._documents[path] = kind(data)
+            with naming(path):
+                self._documents[path] = kind(data)
         return cast(Document, self._documents[path])
 
     def _candidate(self, path: str) -> files.Candidate:
@@ -292,6 +303,15 @@ class Plan:
             "queue_interval": daemon.queue_interval,
             "programs_interval": daemon.programs_interval,
         }
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Put the path before what is wrong in a file's text."""
+    try:
+        yield
+    except (CfError, McError) as err:
+        raise PlanError(f"{path}: {err}") from None
 
 
 def credential_lines(auth: Auth) -> bytes:

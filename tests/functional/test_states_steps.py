@@ -1,0 +1,126 @@
+"""The steps edit candidates and say what changes, alike in both modes; no file is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "Unique-Password-42"
+STEPS = ("queue_only", "relayed", "loop_check_off", "authenticated", "credentials")
+
+
+@pytest.fixture
+def pillar() -> dict[str, Any]:
+    """Give a pillar with a login."""
+    return {"auth": {"username": "sendmail", "password": PASSWORD}}
+
+
+@pytest.fixture(params=[False, True], ids=["really", "test mode"])
+def testmode(request: pytest.FixtureRequest) -> bool:
+    """Give both modes."""
+    return bool(request.param)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_says_what_it_changes_and_touches_nothing(
+    load: Callable[..., Any], mail: Path, pillar: dict[str, Any], step: str, testmode: bool
+) -> None:
+    before = contents(mail)
+    ret = load(pillar, test=testmode).states[f"sendmail_james.{step}"](name="a sentence")
+    assert ret["name"] == "a sentence"
+    assert ret["result"] is (None if testmode else True), ret
+    assert ret["changes"]
+    assert ("test mode" in ret["comment"]) is testmode
+    assert PASSWORD not in str(ret)
+    assert contents(mail) == before
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_both_modes_say_the_same_changes(
+    load: Callable[..., Any], pillar: dict[str, Any], step: str
+) -> None:
+    said = [load(pillar, test=test).states[f"sendmail_james.{step}"](name="x") for test in (0, 1)]
+    assert said[0]["changes"] == said[1]["changes"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_taken_twice_in_a_run_has_nothing_more_to_change(
+    load: Callable[..., Any], pillar: dict[str, Any], step: str, testmode: bool
+) -> None:
+    run = load(pillar, test=testmode)
+    state = run.states[f"sendmail_james.{step}"]
+    assert state(name="x")["changes"]
+    if step != "credentials":  # told from the disk, which has not changed
+        assert state(name="x") == {
+            "name": "x",
+            "result": True,
+            "changes": {},
+            "comment": state(name="x")["comment"],
+        }
+
+
+@pytest.mark.parametrize("step", ["authenticated", "credentials", "account_present"])
+def test_without_a_login_the_auth_steps_have_nothing_to_do(
+    load: Callable[..., Any], step: str, testmode: bool
+) -> None:
+    ret = load(test=testmode).states[f"sendmail_james.{step}"](name="x")
+    assert (ret["result"], ret["changes"]) == (True, {})
+
+
+@pytest.mark.parametrize(
+    "state", [*STEPS, "installed", "live", "running", "restored", "account_present", "delivers"]
+)
+def test_every_state_refuses_a_pillar_with_mistakes_and_names_all(
+    load: Callable[..., Any], mail: Path, state: str, testmode: bool
+) -> None:
+    before = contents(mail)
+    wrong = {"relay": {"port": "smtp"}, "auth": {"username": "x", "pasword": PASSWORD}}
+    ret = load(wrong, test=testmode).states[f"sendmail_james.{state}"](name="x")
+    assert ret["result"] is False
+    assert ret["changes"] == {}
+    assert "sendmail_james:relay:port: expected" in ret["comment"]
+    assert "sendmail_james:auth: expected a known key, got 'pasword'" in ret["comment"]
+    assert PASSWORD not in ret["comment"]
+    assert contents(mail) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda cf: cf.unlink(), "does not exist"),
+        (lambda cf: cf.write_bytes(b""), ""),
+        (lambda cf: (cf.unlink(), cf.mkdir()), "directory"),
+        (lambda cf: (cf.rename(f"{cf}.real"), cf.symlink_to(f"{cf}.real")), "link"),
+        (lambda cf: cf.write_bytes(cf.read_bytes().replace(b"Mesmtp,", b"Mother,")), "esmtp"),
+    ],
+    ids=["absent", "empty", "a directory", "a symlink", "no esmtp mailer"],
+)
+def test_a_cf_that_is_none_is_named(
+    load: Callable[..., Any],
+    mail: Path,
+    spoil: Callable[[Path], object],
+    words: str,
+    testmode: bool,
+) -> None:
+    cf = mail / "sendmail.cf"
+    spoil(cf)
+    pillar = {"package": {"install": False}}
+    ret = load(pillar, test=testmode).states["sendmail_james.relayed"](name="x")
+    assert ret["result"] is False
+    assert ret["changes"] == {}
+    assert words in ret["comment"]
+
+
+def test_a_knob_that_a_program_sets_is_refused(load: Callable[..., Any], mail: Path) -> None:
+    conf = mail / "sendmail.conf"
+    conf.write_text("DAEMON_MODE=$(cat /etc/mode)\n")
+    ret = load().states["sendmail_james.queue_only"](name="x")
+    assert ret["result"] is False
+    assert "DAEMON_MODE" in ret["comment"]
