@@ -1,0 +1,184 @@
+"""What can be asked and done from the command line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recipe
+from support import james, pristine
+
+CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
+EDITS = (("relay", CF), ("loop_check", CF), ("client_auth", CF), ("client_auth", MSP))
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def salt(module_call: Call) -> Call:
+    """Give a call of the module's functions on a host where the formula was applied."""
+    recipe.fresh_host()
+    recipe.apply(module_call)
+
+    def call(function: str, *arguments: str, **sections: Any) -> Any:
+        return module_call(
+            f"sendmail_james.{function}", *arguments, pillar=recipe.pillar(**sections)
+        )
+
+    return call
+
+
+def given(result: Any) -> Any:
+    """Give what a call returned, seeing that it did not fail and shows no password."""
+    assert result.returncode == 0, result
+    assert recipe.leaks(result.stdout + result.stderr, recipe.PASSWORD) == []
+    return result.data
+
+
+def refusal(result: Any) -> str:
+    """Give the words of a call that failed, seeing that they are words."""
+    said = result.stdout + result.stderr
+    assert result.returncode, said
+    assert "Traceback" not in said
+    assert recipe.leaks(said, recipe.PASSWORD) == []
+    return str(said)
+
+
+@pytest.mark.parametrize(("function", "path"), EDITS)
+def test_an_edit_of_a_copy_is_foretold_done_once_and_shown(
+    salt: Call, tmp_path: Path, function: str, path: str
+) -> None:
+    copy = shutil.copy2(pristine.COPY / path.lstrip("/"), tmp_path)
+    before = Path(copy).read_bytes()
+    live = recipe.digest("/etc/mail")
+    lacks = given(salt("settings", f"cf={copy}"))[copy]["missing"]
+    assert lacks
+    foretold = given(salt(function, f"cf={copy}", "test=True"))
+    assert foretold.keys() == {copy}
+    assert Path(copy).read_bytes() == before
+    assert given(salt(function, f"cf={copy}")) == foretold
+    assert Path(copy).read_bytes() != before
+    assert given(salt(function, f"cf={copy}")) == {}
+    assert given(salt("settings", f"cf={copy}"))[copy]["missing"] != lacks
+    assert recipe.digest("/etc/mail") == live
+    assert not Path("/var/lib/sendmail_james/restart-pending").exists()
+
+
+def test_the_live_files_lack_nothing(salt: Call) -> None:
+    found = given(salt("settings"))
+    assert found.keys() == {CF, MSP}
+    assert [found[path]["missing"] for path in found] == [[], []]
+    assert "esmtp:localhost" in str(found[CF])
+
+
+def test_routes_say_where_any_address_goes(salt: Call) -> None:
+    found = given(salt("routes", "root", "someone@example.org"))
+    assert found[CF].keys() == {"root", "someone@example.org"}
+    assert {route["to James"] for path in found for route in found[path].values()} == {"yes"}
+    stock = given(salt("routes", "root", f"cf={pristine.COPY}{CF}"))
+    assert stock[f"{pristine.COPY}{CF}"]["root"]["to James"] != "yes"
+
+
+def test_account_says_what_james_takes(salt: Call) -> None:
+    found = given(salt("account"))
+    assert found["created"] == {}
+    assert set(found["checks"].values()) == {"yes"}
+
+
+def test_an_account_is_created_when_asked_and_not_in_test_mode(salt: Call) -> None:
+    auth = {"username": "second"}
+    foretold = given(salt("account", "create=True", "test=True", auth=auth))
+    assert foretold["created"] == {"account": {"old": None, "new": "second"}}
+    assert "second" not in james.users()
+    assert given(salt("account", "create=True", auth=auth))["created"] == foretold["created"]
+    assert "second" in james.users()
+    james.remove_user("second")
+
+
+def test_the_probe_finds_nothing_wrong_and_leaves_nothing(salt: Call) -> None:
+    report = given(salt("probe", verify={"local_user": "alice"}))
+    assert report["wrong"] == []
+    assert len(report["messages"]) == 12
+    assert not any("AUTH PLAIN A" in str(seen) for seen in report["messages"].values())
+    assert recipe.queue_files() == []
+
+
+def test_status_is_one_page_with_nothing_wrong(salt: Call) -> None:
+    page = given(salt("status"))
+    assert page["wrong"] == []
+    assert page["next"] == "nothing to do"
+    assert page["listeners"] == {"127.0.0.1:25": "java"}
+    assert page["queue runners"] == {"queue": True, "programs' queue": True}
+
+
+def test_drift_is_empty_until_pillar_or_host_differ(salt: Call) -> None:
+    assert given(salt("drift")) == {}
+    assert CF in given(salt("drift", relay={"port": 2525}))
+    aside = Path("/etc/mail/james-auth-info").rename("/etc/mail/aside")
+    assert "/etc/mail/james-auth-info" in given(salt("drift"))
+    aside.rename("/etc/mail/james-auth-info")
+    assert given(salt("drift")) == {}
+
+
+def test_credentials_are_written_without_being_shown(salt: Call) -> None:
+    before = recipe.digest("/etc/mail")
+    other = {"password": "for-a-moment"}
+    foretold = given(salt("credentials", "test=True", auth=other))
+    assert recipe.digest("/etc/mail") == before
+    assert given(salt("credentials", auth=other)) == foretold
+    assert "for-a-moment" in Path("/etc/mail/james-auth-info").read_text()
+    assert "for-a-moment" not in str(foretold)
+    assert given(salt("credentials")).keys() == foretold.keys()
+    assert given(salt("credentials")) == {}
+
+
+def test_a_backup_is_listed_and_brings_its_files_back(salt: Call) -> None:
+    with_k = Path(CF).read_bytes()
+    assert given(salt("loop_check", loop={"check": True}))
+    changed = Path(CF).read_bytes()
+    assert changed != with_k
+    newest = given(salt("backups"))[0]
+    assert newest["by"] == "salt-call"
+    assert CF in newest["files"]
+    foretold = given(salt("restore", newest["id"], "test=True"))
+    assert Path(CF).read_bytes() == changed
+    assert given(salt("restore", newest["id"])).keys() == foretold.keys()
+    assert Path(CF).read_bytes() == with_k
+
+
+@pytest.mark.parametrize("function", ["settings", "relay", "status", "drift", "probe", "account"])
+def test_a_pillar_with_mistakes_is_refused_by_every_function(salt: Call, function: str) -> None:
+    said = refusal(salt(function, relay={"port": "smtp"}, auth={"pasword": "x"}))
+    assert "sendmail_james:relay:port: expected" in said
+    assert (
+        "sendmail_james:auth: expected a known key, got 'pasword': did you mean password?" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        ("settings", ("cf=/etc/no-such.cf",), "/etc/no-such.cf"),
+        ("relay", ("cf=/etc/mail",), "/etc/mail"),
+        ("relay", ("cf=/etc/hosts",), "/etc/hosts"),
+        ("routes", ("root", "cf=/etc/hosts"), "/etc/hosts"),
+        ("client_auth", ("cf=/dev/null",), "/dev/null"),
+        ("restore", ("no-such-backup",), "no-such-backup"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_plain_words(
+    salt: Call, function: str, arguments: tuple[str, ...], words: str
+) -> None:
+    before = recipe.digest("/etc")
+    assert words in refusal(salt(function, *arguments))
+    assert recipe.digest("/etc") == before
+
+
+def test_a_james_that_is_down_is_said_in_plain_words(salt: Call) -> None:
+    james.stop()
+    assert "127.0.0.1" in (said := refusal(salt("account"))) or "localhost" in said
+    page = given(salt("status"))
+    assert any("James" in wrong for wrong in page["wrong"])
+    recipe.new_james()
