@@ -1,0 +1,131 @@
+"""Other wishes than the usual ones work too: no login, another port, no DNS, MX records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import recipe
+from support import james, pristine
+
+BOTH = ("root", "bob")
+
+
+@pytest.fixture(scope="module")
+def shared_host() -> None:
+    """Give a host with James, for the tests that bring it to a state of their own."""
+    recipe.fresh_host()
+
+
+@pytest.fixture
+def call(shared_host: None, module_call: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a host on which the usual recipe has been applied, and nothing waits."""
+    recipe.new_james()
+    recipe.apply(module_call)
+    recipe.forget_mail()
+    return module_call
+
+
+@pytest.fixture
+def no_dns() -> Iterator[Callable[[], object]]:
+    """Give a call that stops the name server, which is back after the test."""
+    yield lambda: pristine.run("systemctl", "stop", "dnsmasq.service")
+    pristine.run("systemctl", "start", "dnsmasq.service")
+
+
+def places(address: str) -> list[list[str]]:
+    """Send to an address as root and as a user, and give where it arrives."""
+    subjects = [recipe.send(address, by=by) for by in BOTH]
+    return [recipe.arrives(subject) for subject in subjects]
+
+
+def stock(call: Callable[..., Any]) -> None:
+    """Take the recipe away again."""
+    assert not recipe.failures(call("state.apply", "sendmail_james.clean"))
+
+
+def submission_lines() -> list[str]:
+    """Give what counts in submit.cf, which Debian's tools may have built anew."""
+    lines = recipe.MAIL.joinpath("submit.cf").read_text("latin-1").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_no_login_at_all_is_a_complete_set_up(call: Callable[..., Any]) -> None:
+    james.stop()
+    stock(call)
+    pristine.run("systemctl", "stop", "sendmail.service")
+    recipe.new_james(authorized="127.0.0.1")
+    recipe.apply(call, auth=None, account=None)
+    assert places("alice") == places("x@example.org") == [["unauthenticated"]] * 2
+    assert not list(recipe.MAIL.glob("james-*auth-info"))
+    again = call("state.apply", "sendmail_james")
+    assert recipe.failures(again) == recipe.changes(again) == {}
+
+
+def test_an_auth_section_that_is_not_enabled_is_none(call: Callable[..., Any]) -> None:
+    pillar = recipe.pillar(auth={"enabled": False}, account=None)
+    result = call("state.apply", "sendmail_james", pillar=pillar)
+    states = recipe.states(result)
+    assert states["Sendmail logs in to James"]["changes"] == {}
+    assert states["James takes mail from sendmail's account"]["comment"] == "no login is configured"
+
+
+def test_another_port_is_used_by_both_ways(call: Callable[..., Any]) -> None:
+    recipe.new_james(smtp_port=2525)
+    recipe.apply(call, relay={"port": 2525})
+    assert recipe.MAIL.joinpath("sendmail.cf").read_text("latin-1").count("A=TCP $h 2525\n")
+    assert places("alice") == [["local"]] * 2
+    assert places("x@example.org") == [["relay"]] * 2
+    recipe.new_james()
+    waiting = [recipe.send("alice", by=by) for by in BOTH]
+    assert recipe.reasons(2).count("Connection refused") == 2
+    assert [recipe.found(subject) for subject in waiting] == [[], []]
+    recipe.apply(call)
+    assert [recipe.arrives(subject) for subject in waiting] == [["local"]] * 2
+
+
+def test_without_dns_mail_goes_out_all_the_same(
+    call: Callable[..., Any], no_dns: Callable[[], object]
+) -> None:
+    recipe.apply(call, relay={"dns": False})
+    no_dns()
+    assert places("x@example.org") == [["relay"]] * 2
+    assert places("alice") == [["local"]] * 2
+
+
+def test_with_dns_wanted_and_dead_remote_mail_waits_until_it_is_back(
+    call: Callable[..., Any], no_dns: Callable[[], object]
+) -> None:
+    no_dns()
+    subjects = [recipe.send("x@example.org", by=by) for by in BOTH]
+    local = recipe.send("alice", by="bob")
+    assert recipe.arrives(local) == ["local"]
+    assert "host map: lookup (example.org): deferred" in recipe.reasons(1)
+    assert [recipe.found(subject) for subject in subjects] == [[], []]
+    pristine.run("systemctl", "start", "dnsmasq.service")
+    assert [recipe.arrives(subject) for subject in subjects] == [["relay"]] * 2
+
+
+def test_mx_records_are_asked_for_where_the_pillar_wants_it(
+    call: Callable[..., Any], no_dns: Callable[[], object]
+) -> None:
+    wanted = recipe.pillar(relay={"mx_lookup": True})
+    refused = recipe.failures(call("state.apply", "sendmail_james", pillar=wanted))
+    assert "sendmail_james:auth:allow_cleartext" in next(iter(refused.values()))
+    recipe.apply(call, relay={"mx_lookup": True}, auth={"allow_cleartext": True})
+    assert places("alice") == [["local"]] * 2
+    no_dns()
+    waiting = recipe.send("alice")
+    assert "lookup" in recipe.reasons(1)
+    recipe.apply(call)
+    assert recipe.arrives(waiting) == ["local"]
+
+
+def test_programs_mail_may_be_left_without_a_login(call: Callable[..., Any]) -> None:
+    stock(call)
+    stock_cf = submission_lines()
+    recipe.apply(call, auth={"programs": "none"})
+    assert submission_lines() == stock_cf
+    assert not recipe.MAIL.joinpath("james-msp-auth-info").exists()
+    assert places("alice") == [["local"], ["unauthenticated"]]
