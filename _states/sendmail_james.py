@@ -9,6 +9,7 @@ All values come from the pillar ``sendmail_james``.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -216,7 +217,9 @@ def live(name: str) -> dict[str, Any]:
 
 
 def _is_offline() -> bool:
-    return "service.offline" in __salt__ and __salt__["service.offline"]()
+    # systemctl does nothing, and says that it went well, where this variable is set
+    wished = os.environ.get("SYSTEMD_OFFLINE", "").lower() in ("1", "yes", "y", "true", "t", "on")
+    return wished or ("service.offline" in __salt__ and __salt__["service.offline"]())
 
 
 def _offline(plan: Plan) -> str:

@@ -49,9 +49,12 @@ def prove(plan: Plan) -> list[str]:
                 continue
             copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
-            run.check(str(copy), binary=plan.platform.sendmail)
-            if "relay" in plan.steps and plan.settings.verify.routes:
-                notes.append(prove_routes(str(copy), plan, path))
+            try:
+                run.check(str(copy), binary=plan.platform.sendmail)
+                if "relay" in plan.steps and plan.settings.verify.routes:
+                    notes.append(prove_routes(str(copy), plan, path))
+            except run.RunError as err:
+                raise LiveError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed:
                 _prove_rebuild(plan, mc, cf, folder)

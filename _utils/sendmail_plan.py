@@ -172,7 +172,10 @@ class Plan:
     def rendered(self, path: str) -> bytes | None:
         """Return what a file will hold after this run, None where it is absent."""
         document = self._documents.get(path)
-        return document.render() if document is not None else self._data(path)
+        if document is None:
+            return self._data(path)
+        with naming(path):
+            return document.render()
 
     def cf_paths(self) -> list[str]:
         """Return the host's cf files: sendmail's, and the submission program's if there is one."""

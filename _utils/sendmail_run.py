@@ -166,8 +166,7 @@ def version(binary: str = SENDMAIL, *, timeout: float = TIMEOUT) -> tuple[int, .
     found = re.search(r"(?m)^Version (8[.\d]+)", done.out)
     if not found or re.search(r"(?i)\b(exim|postfix|msmtp|opensmtpd)\b", done.out):
         real = os.path.realpath(binary)
-        said = words(done) or "nothing"
-        raise RunError(f"{binary}: found {real}, which is not sendmail (it says: {said})")
+        raise RunError(f"{binary}: found {real}, which is not sendmail (it says: {words(done)})")
     return tuple(int(part) for part in found[1].strip(".").split("."))
 
 
@@ -188,7 +187,10 @@ def check(cf: Path | str, *, binary: str = SENDMAIL, timeout: float = TIMEOUT) -
 def words(done: Done) -> str:
     """Return what a process said, scrubbed, on one line of at most 500 characters."""
     lines = [line.strip() for part in (done.err, done.out) for line in scrub(part).splitlines()]
+    if done.status < 0:
+        lines.append(f"died of signal {-done.status} ({signal.strsignal(-done.status)})")
     said = "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith("> ")))
+    said = said or f"nothing said, exit status {done.status}"
     return said if len(said) <= 500 else said[:497] + "..."
 
 
