@@ -32,6 +32,7 @@ SENDMAILS = {"sendmail", "sendmail-mta", "sendmail-msp", "m4", "makemap", "make"
 QUEUES = (Path("/var/spool/mqueue"), Path("/var/spool/mqueue-client"))
 SENDMAIL = "/usr/sbin/sendmail"
 _numbers = itertools.count()
+_james: dict[str, Any] = {}  # what James runs with
 
 
 def pillar(**sections: Any) -> dict[str, Any]:
@@ -45,17 +46,27 @@ def pillar(**sections: Any) -> dict[str, Any]:
     return {"sendmail_james": found}
 
 
-def fresh_host(*, stock: bool = False, **settings: Any) -> None:
-    """Put the host back, stop sendmail unless STOCK, and start a fresh James with SETTINGS."""
+def fresh_host(**settings: Any) -> None:
+    """Put the host back, stop sendmail, and start a fresh James with SETTINGS."""
     pristine.remember()
-    pristine.restore(listening=stock)
-    james.start(**settings)
-    james.add_user(*PEOPLE)
+    pristine.restore(listening=False)
+    new_james(**settings)
+    james.remove_user("sendmail")
 
 
 def new_james(**settings: Any) -> None:
     """Start James anew with SETTINGS, its people and sendmail's account."""
+    _james.clear()
+    _james.update(settings)
     james.start(**settings)
+    james.add_user(*PEOPLE)
+    james.add_user("sendmail", password=PASSWORD)
+
+
+def usual_james() -> None:
+    """Have a James without SETTINGS, as after `new_james` but for its mails."""
+    if _james or not james.running():
+        new_james()
     james.add_user(*PEOPLE)
     james.add_user("sendmail", password=PASSWORD)
 

@@ -43,10 +43,11 @@ def remember() -> None:
     fresh.rename(COPY)
 
 
-def restore(*, listening: bool = True) -> None:
+def restore(*, listening: bool = True, keep_james: bool = False) -> None:
     """Bring back files, units and processes; sendmail restarts only where something differs.
 
-    With LISTENING false sendmail is left stopped instead, so that port 25 is free.
+    With LISTENING false sendmail is left stopped instead, so that port 25 is free. James is
+    stopped, unless KEEP_JAMES says that it may stay as it is.
     """
     changed = []
     for folder in FOLDERS:
@@ -56,7 +57,8 @@ def restore(*, listening: bool = True) -> None:
         run("systemctl", "daemon-reload")
     if listening and not changed and sendmail_is_stock():
         return
-    james.stop()
+    if not keep_james:
+        james.stop()
     run("systemctl", "stop", "sendmail.service")
     james.wait_for(_stopped, what="the end of every sendmail")
     run("systemctl", "reset-failed")

@@ -1,0 +1,93 @@
+"""The same highstate from a master that has formula and pillar; the password stays with the two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recipe
+from support import james
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def master(salt_factories: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a master that has the formula, a top file and the pillar."""
+    states, pillar = tmp_path_factory.mktemp("states"), tmp_path_factory.mktemp("secrets")
+    (states / "top.sls").write_text("base: {'*': [sendmail_james]}\n")
+    (pillar / "top.sls").write_text("base: {'*': [given]}\n")
+    (pillar / "given.sls").write_text("#!json\n" + json.dumps(recipe.pillar()))
+    overrides = {
+        "file_roots": {"base": [str(states), str(REPOSITORY)]},
+        "pillar_roots": {"base": [str(pillar)]},
+        "log_level_logfile": "all",
+    }
+    master = salt_factories.salt_master_daemon("recipe-master", overrides=overrides)
+    with master.started():
+        yield master
+
+
+@pytest.fixture(scope="module")
+def client(master: Any) -> Iterator[Any]:
+    """Start a minion of the master on a host as it was at first, with James waiting."""
+    recipe.fresh_host()
+    overrides = {"log_level_logfile": "all"}
+    minion = master.salt_minion_daemon("recipe-minion", overrides=overrides)
+    with minion.started():
+        yield minion
+
+
+@pytest.fixture(scope="module")
+def first(master: Any, client: Any) -> Any:
+    """Apply the highstate, ordered by the master."""
+    return master.salt_cli(timeout=180).run("state.highstate", minion_tgt=client.id)
+
+
+def test_the_highstate_works_and_the_second_changes_nothing(
+    master: Any, client: Any, first: Any
+) -> None:
+    assert recipe.failures(first) == {}
+    assert len(recipe.changes(first)) >= 7
+    second = master.salt_cli(timeout=180).run("state.highstate", minion_tgt=client.id)
+    assert recipe.failures(second) == recipe.changes(second) == {}
+    for by in ("root", "bob"):
+        assert recipe.arrives(recipe.send("alice", by=by)) == ["local"]
+
+
+def test_commands_work_from_the_master(master: Any, client: Any, first: Any) -> None:
+    status = master.salt_cli(timeout=60).run("sendmail_james.status", minion_tgt=client.id)
+    assert status.data["wrong"] == [], status.data
+    drift = master.salt_cli(timeout=60).run("sendmail_james.drift", minion_tgt=client.id)
+    assert drift.data == {}
+
+
+def kept(master: Any, client: Any) -> list[Path]:
+    """Give the files of the job cache, of the minion's cache and of both logs."""
+    places = [Path(master.config["cachedir"], "jobs"), Path(client.config["cachedir"])]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    return files + [Path(daemon.config["log_file"]) for daemon in (master, client)]
+
+
+def test_the_password_is_in_no_return_no_cache_and_no_log(
+    master: Any, client: Any, first: Any
+) -> None:
+    james.add_user("sendmail", password="another")
+    unhappy = master.salt_cli(timeout=180).run("state.highstate", minion_tgt=client.id)
+    james.add_user("sendmail", password=recipe.PASSWORD)
+    assert recipe.failures(unhappy)
+    for result in (first, unhappy):
+        assert recipe.leaks(result.stdout + result.stderr, recipe.PASSWORD) == []
+    files = kept(master, client)
+    assert [path for path in files if recipe.leaks(path.read_bytes(), recipe.PASSWORD)] == []
+
+
+def test_a_password_on_a_command_line_would_have_been_found(master: Any, client: Any) -> None:
+    planted = "Planted & 'shown' #8: ß"
+    master.salt_cli(timeout=60).run("test.echo", planted, minion_tgt=client.id)
+    files = kept(master, client)
+    names = {path.name for path in files if recipe.leaks(path.read_bytes(), planted)}
+    assert {"return.p", ".load.p", "minion.log"} & names == {"return.p", ".load.p", "minion.log"}
