@@ -31,6 +31,7 @@ from sendmail_values import (
     optional,
     refuse,
     shown,
+    shown_key,
 )
 
 __all__ = [
@@ -292,9 +293,7 @@ class _Reader:
             return dict(value)
         for key in value:
             if not isinstance(key, str) or key not in known:
-                # {name, s3cret} is a mapping to YAML: such a key may be the secret itself.
-                found = "one without a value" if value[key] is None else shown(key)
-                hint = nearest(key, known)
+                found, hint = shown_key(key, value[key]), nearest(key, known)
                 self.mistakes.append(f"{path}: expected a known key, got {found}: {hint}")
         return {key: value[key] for key in known if key in value}
 

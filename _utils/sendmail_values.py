@@ -168,6 +168,16 @@ def list_of(check: Callable[[Any, str], Any], wanted: str) -> Callable[[Any, str
     return check_all
 
 
+def shown_key(key: Any, value: Any) -> str:
+    """Show an unknown key, but not one that may be a secret in the place of a key."""
+    # {name, s3cret} is a mapping to YAML, and so is {s3c: ret}.
+    if value is None:
+        return "one without a value"
+    if isinstance(key, str) and not re.fullmatch(r"[A-Za-z_-]{1,40}", key):
+        return "one that is not a word"
+    return shown(key)
+
+
 def nearest(key: Any, known: Collection[str]) -> str:
     """Say which known key an unknown one may have been meant to be."""
     text = key[:100] if isinstance(key, str) else ""

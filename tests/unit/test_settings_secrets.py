@@ -47,6 +47,14 @@ def test_a_password_of_another_type_is_not_shown(value: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["s3cret", "pass word", "p&ss", "x" * 41])
+def test_a_key_that_may_be_the_password_is_not_shown(key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load({"auth": {"username": "u", "password": PASSWORD, key: "x"}}, DEFAULTS)
+    assert "expected a known key, got one that is not a word: " in caught.value.mistakes[0]
+    assert key not in str(caught.value)
+
+
 def test_the_longest_password_that_auth_plain_carries() -> None:
     def auth(size: int) -> settings.Settings:
         return settings.load({"auth": {"username": "sendmail", "password": "é" * size}}, DEFAULTS)
