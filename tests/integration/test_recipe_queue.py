@@ -25,7 +25,7 @@ def applied(module_call: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture
 def call(applied: Callable[..., Any]) -> Callable[..., Any]:
     """Give a host that works, whatever the test before left."""
-    recipe.new_james()
+    recipe.usual_james()
     recipe.apply(applied)
     recipe.forget_mail()
     return applied

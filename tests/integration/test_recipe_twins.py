@@ -22,9 +22,9 @@ def shared_host() -> None:
 @pytest.fixture
 def call(shared_host: None, module_call: Callable[..., Any]) -> Callable[..., Any]:
     """Give a host as it was at first, with James running and nothing waiting."""
-    module_call("state.apply", "sendmail_james.clean", pillar=recipe.pillar())
-    pristine.restore(listening=False)
-    recipe.new_james()
+    pristine.restore(listening=False, keep_james=True)
+    recipe.usual_james()
+    james.forget_mails()
     return module_call
 
 

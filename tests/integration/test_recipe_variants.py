@@ -21,7 +21,7 @@ def shared_host() -> None:
 @pytest.fixture
 def call(shared_host: None, module_call: Callable[..., Any]) -> Callable[..., Any]:
     """Give a host on which the usual recipe has been applied, and nothing waits."""
-    recipe.new_james()
+    recipe.usual_james()
     recipe.apply(module_call)
     recipe.forget_mail()
     return module_call
