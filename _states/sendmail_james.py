@@ -59,6 +59,17 @@ def _failed(ret: dict[str, Any], err: Exception) -> dict[str, Any]:
     return ret | {"result": False, "changes": {}, "comment": str(err)}
 
 
+def _awaits_package(plan: Plan) -> bool:
+    """Tell whether this is a test on a host whose sendmail a real run would install first."""
+    wanted = __opts__["test"] and plan.settings.package.install
+    return wanted and not sendmail_salt.installed(plan)
+
+
+def _unknown_yet(plan: Plan) -> dict[str, Any]:
+    comment = f"{plan.platform.cf} comes with the package: what changes is known then"
+    return {"result": None, "comment": comment}
+
+
 def _step(
     name: str, edit: Callable[[Plan], Changes], already: str | Callable[[Plan], str], would: str
 ) -> dict[str, Any]:
@@ -66,9 +77,8 @@ def _step(
     ret = _ret(name)
     try:
         plan = _plan()
-        if __opts__["test"] and plan.settings.package.install and not sendmail_salt.installed(plan):
-            comment = f"{plan.platform.cf} comes with the package: what changes is known then"
-            return ret | {"result": None, "comment": comment}
+        if _awaits_package(plan):
+            return ret | _unknown_yet(plan)
         changes = edit(plan)
     except ERRORS as err:
         return _failed(ret, err)
@@ -204,6 +214,8 @@ def live(name: str) -> dict[str, Any]:
     ret = _ret(name)
     try:
         plan = _plan()
+        if _awaits_package(plan):
+            return ret | _unknown_yet(plan)
         notes = sendmail_live.prove(plan)
         changes = sendmail_live.go_live(plan, holder="state.apply", test=__opts__["test"])
     except ERRORS as err:
@@ -244,6 +256,8 @@ def running(name: str) -> dict[str, Any]:
     ret = _ret(name)
     try:
         plan = _plan()
+        if _awaits_package(plan):
+            return ret | _unknown_yet(plan)
         reason = sendmail_service.why_restart(plan, __salt__)
         if not reason:
             lives = "the queue runners live, and sendmail listens on no port"
