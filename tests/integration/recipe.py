@@ -97,14 +97,19 @@ def apply(call: Callable[..., Any], *arguments: str, **sections: Any) -> Any:
     return result
 
 
-def send(address: str, *, by: str = "root", sender: str | None = None, more: str = "") -> str:
-    """Send a message as root by -Am, or as another user as programs do; give its subject."""
+def send(
+    address: str, *, by: str = "root", sender: str | None = None, options: tuple[str, ...] = ()
+) -> str:
+    """Send a message as root by -Am, or as another user as programs do; give its subject.
+
+    With OPTIONS root, too, sends as programs do.
+    """
     subject = f"test {uuid.uuid4().hex} {next(_numbers)}"
-    argv = [SENDMAIL, "-oi", "-oem", *(["-Am"] if by == "root" else [])]
+    argv = [SENDMAIL, "-oi", "-oem", *(options or ["-Am"] * (by == "root"))]
     argv += [] if sender is None else ["-f", sender or "<>"]
     done = subprocess.run(
-        [*argv, "--", address],
-        input=f"To: {address}\nSubject: {subject}\n{more}\nhello\n",
+        argv if "-t" in options else [*argv, "--", address],
+        input=f"To: {address}\nSubject: {subject}\n\nhello\n",
         capture_output=True,
         text=True,
         check=False,

@@ -97,6 +97,13 @@ def test_an_account_is_created_when_asked_and_not_in_test_mode(salt: Call) -> No
     james.remove_user("second")
 
 
+def test_account_names_the_james_setting_that_is_in_the_way(salt: Call) -> None:
+    recipe.new_james(verify_identity=True)
+    checks = given(salt("account"))["checks"]
+    recipe.usual_james()
+    assert any("verifyIdentity" in said for said in checks.values()), checks
+
+
 def test_the_probe_finds_nothing_wrong_and_leaves_nothing(salt: Call) -> None:
     report = given(salt("probe", verify={"local_user": "alice"}))
     assert report["wrong"] == []

@@ -54,6 +54,12 @@ def test_the_null_sender_arrives_and_stays_null(first: Any, by: str) -> None:
 
 
 @pytest.mark.parametrize("by", SENDERS)
+@pytest.mark.parametrize("options", [("-t",), ("-FCronDaemon", "-B8BITMIME")], ids=["PHP", "cron"])
+def test_what_programs_send_arrives(first: Any, by: str, options: tuple[str, ...]) -> None:
+    assert recipe.arrives(recipe.send("alice", by=by, options=options)) == ["local"]
+
+
+@pytest.mark.parametrize("by", SENDERS)
 def test_mail_for_nobody_returns_through_james_from_the_null_sender(first: Any, by: str) -> None:
     recipe.send(f"nosuch-{by}", by=by)
     (report,) = james.wait_for(lambda: recipe.returned(by), 60, "the report of failure")

@@ -44,8 +44,7 @@ def test_without_the_loop_step_mail_dies(call: Callable[..., Any]) -> None:
 
 
 def test_without_the_relay_step_local_mail_stays_local(call: Callable[..., Any]) -> None:
-    for step in ("daemon", "loop", "auth"):
-        recipe.apply(call, f"sendmail_james.{step}")
+    recipe.apply(call, "sendmail_james.daemon,sendmail_james.loop,sendmail_james.auth")
     subject = recipe.send("bob")
     recipe.all_gone()
     assert subject in Path("/var/mail/bob").read_text()
