@@ -83,9 +83,7 @@ class ForkedSalt:
         try:
             if first:
                 first()
-            data = salt.client.Caller(mopts=dict(self.options)).cmd(
-                function, *arguments, **keywords
-            )
+            data = self._called(function, *arguments, **keywords)
             with os.fdopen(writer, "wb") as stream:
                 pickle.dump(_plain(data), stream)
             code = 0
@@ -93,6 +91,14 @@ class ForkedSalt:
             traceback.print_exc()
         finally:
             os._exit(code)
+
+    def _called(self, function: str, *arguments: str, **keywords: Any) -> Any:
+        """Give what a call returns, or the traceback of its error."""
+        caller = salt.client.Caller(mopts=dict(self.options))
+        try:
+            return caller.cmd(function, *arguments, **keywords)
+        except Exception:
+            return traceback.format_exc()
 
     @staticmethod
     def _end(pid: int, reader: int) -> Ended:
