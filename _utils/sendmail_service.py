@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sendmail_processes as processes
@@ -11,6 +13,8 @@ from sendmail_plan import STATE_DIR, Plan
 
 # Names the services that did not start at boot before us, one a line, for the way back.
 ENABLED = STATE_DIR / "enabled-by-us"
+
+_SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -40,7 +44,8 @@ def restart(plan: Plan, functions: Functions) -> None:
         STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ENABLED.open("a") as known:
             known.write(f"{service}\n")
-        functions["service.enable"](service)
+        with _units_only():
+            functions["service.enable"](service)
     for service in plan.platform.services:
         if not functions["service.restart"](service):
             raise LiveError(
@@ -66,13 +71,28 @@ def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
     before = ENABLED.read_text().split() if ENABLED.exists() else []
     restart(plan, functions)
     for service in before:
-        functions["service.disable"](service)
+        with _units_only():
+            functions["service.disable"](service)
     ENABLED.unlink(missing_ok=True)
     return [
         f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
         for one in processes.look(plan.platform.submit_user).listeners
         if one.program and not one.program.startswith("sendmail")
     ]
+
+
+@contextmanager
+def _units_only() -> Iterator[None]:
+    """Keep systemctl from switching the init script's links as well, whose state is another."""
+    before = os.environ.get(_SKIP_LINKS)
+    os.environ[_SKIP_LINKS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SKIP_LINKS]
+        else:
+            os.environ[_SKIP_LINKS] = before
 
 
 def _disabled(plan: Plan, functions: Functions) -> list[str]:
