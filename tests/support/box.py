@@ -113,6 +113,8 @@ def furnish(root: Path) -> None:
     """Write into a new host what a stock Debian has not: name server, James, a user."""
     (root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
     shutil.copytree(FURNITURE, root, dirs_exist_ok=True)
+    for piece in (FURNITURE, *FURNITURE.rglob("*")):  # a checkout may be writable to its group
+        (root / piece.relative_to(FURNITURE)).chmod(0o755 if piece.is_dir() else 0o644)
     units = root / "etc/systemd/system"
     for unit in MASKED:
         (units / unit).symlink_to("/dev/null")
