@@ -19,6 +19,7 @@ import sendmail_salt
 import sendmail_service
 import sendmail_status
 from sendmail_errors import ERRORS
+from sendmail_live import LiveError
 from sendmail_plan import Plan
 from sendmail_platform import Changes
 
@@ -42,7 +43,7 @@ def __virtual__() -> str:
 def _plan() -> Plan:
     """Return this run's plan, made from the checked pillar by the first state that asks for it."""
     if globals().get("__low__", {}).get("parallel"):
-        raise sendmail_live.LiveError(
+        raise LiveError(
             "parallel: True is not possible: the steps of a run share their candidates; remove it"
         )
     if sendmail_salt.CONTEXT_KEY not in __context__:
@@ -79,6 +80,10 @@ def _step(
         plan = _plan()
         if _awaits_package(plan):
             return ret | _unknown_yet(plan)
+        if plan.placed is not None:
+            return _failed(
+                ret, LiveError("sendmail_james.live ran already: this must come before it")
+            )
         changes = edit(plan)
     except ERRORS as err:
         return _failed(ret, err)

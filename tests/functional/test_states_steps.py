@@ -124,3 +124,12 @@ def test_a_knob_that_a_program_sets_is_refused(load: Callable[..., Any], mail: P
     ret = load().states["sendmail_james.queue_only"](name="x")
     assert ret["result"] is False
     assert "DAEMON_MODE" in ret["comment"]
+
+
+def test_a_step_after_live_is_refused(load: Callable[..., Any], pillar: dict[str, Any]) -> None:
+    run = load(pillar, test=True)
+    assert run.states["sendmail_james.live"](name="x")["result"] is not False
+    late = run.states["sendmail_james.queue_only"](name="x")
+    assert late["result"] is False
+    assert "must come before it" in late["comment"]
+    assert not late["changes"]
