@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
 import logging
 import os
@@ -201,17 +200,6 @@ def immutable_folder() -> Iterator[None]:
             pristine.run("umount", "/etc/mail")
 
 
-@contextmanager
-def locked() -> Iterator[None]:
-    """Hold the lock for a while; what a run writes then it can't."""
-    with (
-        Path("/run/sendmail_james.lock").open("r+") as lock,
-        damaged(OWN[0], b"sendmail", b"other"),
-    ):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 FAULTS: dict[str, Callable[[], Any]] = {
     "James is down": no_james,
     "James knows another password": another_password,
@@ -219,7 +207,6 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "James and WebAdmin talk nonsense": garbled,
     "the cf is broken": partial(damaged, "/etc/mail/sendmail.cf", b"DHesmtp", b"nonsense\nDH"),
     "nothing can be written": immutable_folder,
-    "the lock is held": locked,
 }
 
 
