@@ -3,7 +3,7 @@ SUPPORT := tests/support
 # older Salts that still install on Debian 12
 SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap
+.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap campaign-kill campaign-mail
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -17,6 +17,12 @@ test-salt-versions:
 	    echo "Salt $$version"; \
 	    SALT=$$version $(SUPPORT)/run_tests.py unit integration -- $(ARGS) || exit; \
 	done
+
+# Long forms of tests that `make test` has in short; what they showed is in docs/reliability.md.
+campaign-kill: TESTS = tests/unit/test_files_strace.py tests/integration/test_safety_kill.py
+campaign-mail: TESTS = tests/integration/test_safety_james.py
+campaign-kill campaign-mail: bootstrap
+	@$(SUPPORT)/host with --env CAMPAIGN=1 -- python -m pytest -v -s $(TESTS) $(ARGS)
 
 demo: bootstrap
 	@$(SUPPORT)/demo $(ARGS)

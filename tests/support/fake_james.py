@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import socketserver
 import threading
 import time
@@ -29,9 +30,11 @@ class FakeJames:
     hang_up: str = ""
     kept: list[bytes] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    calls: int = 0
 
     def talk(self, handler: socketserver.StreamRequestHandler) -> None:
         """Hold one conversation."""
+        self.calls += 1
         time.sleep(self.late)
         self._say(handler, self.greeting)
         for raw in handler.rfile:
@@ -82,13 +85,19 @@ class FakeJames:
 def fake_james(fake: FakeJames, port: int = SMTP_PORT) -> Iterator[FakeJames]:
     """Serve FAKE on a port for the length of a ``with``."""
 
+    talking: list[socket.socket] = []
+
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
+            talking.append(self.connection)
             with suppress(OSError):
                 fake.talk(self)
 
     with _served(socketserver.ThreadingTCPServer, port, Handler):
         yield fake
+    for connection in talking:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
