@@ -252,8 +252,7 @@ def facts(plan: Plan) -> dict[str, object]:
     """Return what each cf says now, and what it lacks for James."""
     found: dict[str, object] = {}
     for path in plan.cf_paths():
-        with naming(path):
-            cf = Cf(files.read(path).data or b"")
+        cf = plan.cf(path)
         found[path] = cf_facts(cf) | {"missing": missing(cf, plan.settings)}
     return found
 

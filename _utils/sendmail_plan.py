@@ -113,7 +113,7 @@ class Plan:
         """Say whether sendmail logs in, and what an earlier run left where it shall not."""
         if self.settings.auth is not None:
             return "sendmail logs in to James as the pillar says"
-        left = [path for path in self.cf_paths() if cf_auth.requires_auth(self._document(path, Cf))]
+        left = [path for path in self.cf_paths() if cf_auth.requires_auth(self.cf(path))]
         if not left:
             return "no login is wanted"
         return (
@@ -168,6 +168,10 @@ class Plan:
     def generated(self) -> list[str]:
         """Return the files that the platform's tools write anew from ours."""
         return [] if self._cf_only is not None else list(self.platform.generated)
+
+    def cf(self, path: str) -> Cf:
+        """Return a cf as this run's steps have left it. Raises PlanError where there is none."""
+        return self._document(path, Cf)
 
     def rendered(self, path: str) -> bytes | None:
         """Return what a file will hold after this run, None where it is absent."""
@@ -227,7 +231,7 @@ class Plan:
         changes: Changes = {}
         managed = self._managed_mcs()
         for path in self.cf_paths():
-            cf = self._document(path, Cf)
+            cf = self.cf(path)
             with naming(path):
                 if what := edit_cf(cf):
                     changes[path] = what
