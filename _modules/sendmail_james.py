@@ -19,6 +19,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 from sendmail_errors import CALLER_ERRORS, ERRORS
 from sendmail_plan import Plan
 from sendmail_platform import Changes
+from sendmail_settings import check_backup
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]
@@ -250,4 +251,5 @@ def restore(backup: str, force: bool = False, test: bool = False) -> Changes:
 
         salt-call sendmail_james.restore 000003-20261123T101500Z
     """
+    check_backup(backup, "backup")
     return sendmail_live.restore(_plan(), backup, force=force, holder="salt-call", test=test)

@@ -46,6 +46,11 @@ def test_a_backup_that_does_not_exist_is_named(load: Callable[..., Any]) -> None
         load().modules["sendmail_james.restore"]("no-such-backup")
 
 
+def test_what_is_no_backups_id_is_the_callers(load: Callable[..., Any]) -> None:
+    with pytest.raises(SaltInvocationError, match="as `backups` lists them"):
+        load().modules["sendmail_james.restore"]("../first")
+
+
 def test_an_unknown_platform_is_told_what_to_set(
     load: Callable[..., Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

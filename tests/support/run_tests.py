@@ -59,7 +59,7 @@ class Suite:
 
 FAST = ("tests/unit", "tests/functional", "tests/oracle")
 SLOW = "tests/integration"
-AT_ONCE = 5  # integration tests wait more than they compute
+AT_ONCE = 7  # integration tests wait more than they compute
 
 
 def all_suites() -> list[Suite]:
