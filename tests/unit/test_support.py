@@ -53,6 +53,12 @@ def test_an_item_is_built_once_and_again_when_an_input_changes(
     assert not first.ready
 
 
+def test_linting_counts_as_one_test(count: object, tmp_path: Path) -> None:
+    assert count(tmp_path, {"lint": 0})["passed"] == 1  # type: ignore[operator]
+    assert count(tmp_path, {"unit": 0})["passed"] == 0  # type: ignore[operator]
+    assert count(tmp_path, {"lint": 1})["failed"] == 1  # type: ignore[operator]
+
+
 def test_what_is_half_made_is_never_used(cache: ModuleType, tmp_path: Path) -> None:
     broken = cache.Item("thing", ("x",), ("sh", "-c", 'touch "$1/half"; exit 3', "sh"))
     with pytest.raises(subprocess.CalledProcessError):
