@@ -7,7 +7,6 @@ password.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -25,8 +24,6 @@ __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]
 __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
-
-log = logging.getLogger(__name__)
 
 __virtualname__ = "sendmail_james"
 __func_alias__ = {"settings_": "settings"}

@@ -8,7 +8,6 @@ All values come from the pillar ``sendmail_james``.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -30,8 +29,6 @@ __context__: dict[str, Any]
 __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
 __low__: dict[str, Any]
-
-log = logging.getLogger(__name__)
 
 __virtualname__ = "sendmail_james"
 

@@ -259,6 +259,7 @@ def facts(plan: Plan) -> dict[str, object]:
 
 def drift(plan: Plan) -> Changes:
     """Return what all steps would change, ``{path: {thing: {old, new}}}``; empty means none."""
+    plan = Plan(plan.settings, plan.platform)  # the caller's goes on showing what is there
     changes: Changes = {}
     for step in (plan.queue_only, plan.relayed, plan.loop_check_off, plan.credentials):
         for path, what in step().items():

@@ -70,7 +70,11 @@ def refuse_other_mta(plan: Plan, functions: Functions) -> None:
     """Refuse a host on which another MTA would have to go, unless the pillar says that it may."""
     if plan.settings.package.replace_mta:
         return
-    found = sorted(set(functions["pkg.list_pkgs"]()) & set(plan.platform.other_mtas))
+    packages = functions["pkg.list_pkgs"]()
+    found = sorted(set(packages) & set(plan.platform.other_mtas))
+    ours = any(name.startswith("sendmail") for name in packages)
+    if not ours and Path(plan.platform.sendmail).exists() and not Path(plan.platform.cf).exists():
+        found.append(f"the owner of {plan.platform.sendmail}")
     if found:
         raise PlanError(
             f"another MTA is installed: {', '.join(found)}; expected sendmail or none. To have it "
