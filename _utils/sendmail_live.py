@@ -137,7 +137,8 @@ def _m4(path: str, mc: str) -> bytes:
         raise LiveError(f"{mc}: m4 did not end within {M4_TIMEOUT:.0f} s") from None
     if built.returncode:
         words = built.stderr.decode(errors="replace").replace(path, mc).strip()
-        raise LiveError(f"{mc}: m4 refuses it: {words[-500:]}")
+        said = words[-500:] or f"it ended with status {built.returncode}"
+        raise LiveError(f"{mc}: m4 refuses it: {said}")
     return built.stdout
 
 

@@ -24,7 +24,7 @@ from sendmail_settings import Auth, Settings
 
 STATE_DIR = Path("/var/lib/sendmail_james")
 BACKUPS = Path("/var/backups/sendmail_james")
-LOCK = Path("/run/sendmail_james.lock")
+LOCK = Path("/var/run/sendmail_james.lock")  # FreeBSD has no /run
 LOCK_TIMEOUT = 60.0  # seconds that one run waits for another
 
 
