@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-__all__ = ["Cf", "CfError", "Header", "Mailer", "Rule", "squeeze"]
+__all__ = ["Cf", "CfError", "Header", "LineError", "Mailer", "Rule", "squeeze"]
 
 # One logical line: a line and what continues it.
 _ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
@@ -35,16 +35,20 @@ _SHORTEST = {
 _ONE_LETTER_OPTIONS = {"deliverymode": b"Od"}
 
 
-class CfError(ValueError):
-    """Say what in a cf is not as expected, and where.
+class LineError(ValueError):
+    """Say what in a configuration file is not as expected, and where.
 
-    :param message: what was found and what was expected
+    :param message: what was found, what was expected, what to do
     :param line: number of the line, from 1; None when no line is to blame
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message if line is None else f"line {line}: {message}")
         self.line = line
+
+
+class CfError(LineError):
+    """Say what in a cf is not as expected, and where."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sendmail_cf import LineError
+
 __all__ = ["McError", "Statement", "literal", "statements"]
 
 _TOKEN = re.compile(rb"[`'#]|(?<![A-Za-z0-9_])dnl(?![A-Za-z0-9_])")
@@ -14,16 +16,8 @@ _PARAMETER = re.compile(r"\$(?=[0-9*@#])")
 _PLAIN = re.compile(r"[ -_a-~\t\n]*\Z")
 
 
-class McError(ValueError):
-    """Say what in an mc is in the way, and what to do about it.
-
-    :param message: what was found, what was expected, what to do
-    :param line: number of the line, from 1; None when no line is to blame
-    """
-
-    def __init__(self, message: str, line: int | None = None) -> None:
-        super().__init__(message if line is None else f"line {line}: {message}")
-        self.line = line
+class McError(LineError):
+    """Say what in an mc is in the way, where, and what to do about it."""
 
 
 @dataclass(frozen=True)
