@@ -45,7 +45,7 @@ def waiting_for_the_lock() -> list[str]:
             open_files = [os.readlink(fd) for fd in (process / "fd").iterdir()]  # noqa: PTH115
         except OSError:
             continue
-        if process.name != str(os.getpid()) and str(LOCK) in open_files:
+        if process.name != str(os.getpid()) and str(LOCK.resolve()) in open_files:
             found.append(process.name)
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sendmail_cf_edits as edits
 from cf_world import AUTH, CF, RELAY, SUBMIT, Wishes, every_step
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.m4 import WISHES
 from sendmail_cf import Cf, CfError
@@ -70,7 +70,7 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 WANTED = st.sampled_from(list(WISHES.values()))
-MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=200)
 
 
 def _edited(data: bytes, wishes: Wishes) -> Cf | None:
