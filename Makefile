@@ -19,7 +19,7 @@ test-salt-versions:
 	done
 
 # Long forms of tests that `make test` has in short; what they showed is in docs/reliability.md.
-campaign-kill: TESTS = tests/unit/test_files_strace.py tests/integration/test_safety_kill.py
+campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/test_safety_kill.py
 campaign-mail: TESTS = tests/integration/test_safety_james.py
 campaign-kill campaign-mail: bootstrap
 	@$(SUPPORT)/host with --env CAMPAIGN=1 -- python -m pytest -v -s $(TESTS) $(ARGS)

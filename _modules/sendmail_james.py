@@ -11,14 +11,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import sendmail_live
-import sendmail_salt
-import sendmail_status
+from james_client.answers import status as sendmail_status
+from james_client.errors import CALLER_ERRORS, ERRORS
+from james_client.run import live as sendmail_live
+from james_client.run import load as sendmail_salt
+from james_client.run.plan import Plan
+from james_client.wishes.platform import Changes
+from james_client.wishes.settings import check_backup
 from salt.exceptions import CommandExecutionError, SaltInvocationError
-from sendmail_errors import CALLER_ERRORS, ERRORS
-from sendmail_plan import Plan
-from sendmail_platform import Changes
-from sendmail_settings import check_backup
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]

@@ -12,15 +12,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import james_account
-import sendmail_live
-import sendmail_salt
-import sendmail_service
-import sendmail_status
-from sendmail_errors import ERRORS
-from sendmail_live import LiveError
-from sendmail_plan import Plan
-from sendmail_platform import Changes
+from james_client.answers import status as sendmail_status
+from james_client.errors import ERRORS
+from james_client.james import account as james_account
+from james_client.run import live as sendmail_live
+from james_client.run import load as sendmail_salt
+from james_client.run import service as sendmail_service
+from james_client.run.live import LiveError
+from james_client.run.plan import Plan
+from james_client.wishes.platform import Changes
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]

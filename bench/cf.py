@@ -19,8 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "_utils"), str(REPOSITORY / "tests")]
 
 import sendmail_cf_edits as edits  # noqa: E402
+from james_client.cf.text import Cf  # noqa: E402
 from oracle.m4 import AUTH, LOOP, RELAY  # noqa: E402
-from sendmail_cf import Cf  # noqa: E402
 
 TREE = Path("/usr/share/sendmail/cf")
 ROUNDS = 20

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sendmail_live
-import sendmail_plan
-import sendmail_service
 import yaml
+from james_client.run import live as sendmail_live
+from james_client.run import plan as sendmail_plan
+from james_client.run import service as sendmail_service
 
 REPOSITORY = Path(__file__).parents[2]
 PLATFORMS = yaml.safe_load((REPOSITORY / "sendmail_james/platforms.yaml").read_text())

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import recipe
-import sendmail_live
-import sendmail_service
 from forked_salt import ForkedSalt
+from james_client.run import live as sendmail_live
+from james_client.run import service as sendmail_service
 from support import james, leaks, pristine
 
 # All but the last step, which talks to James: it can't be up while sendmail holds its port.

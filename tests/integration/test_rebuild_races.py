@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import rebuild_world as world
-import sendmail_plan
+from james_client.files.lock import locked
+from james_client.run import plan as sendmail_plan
 from rebuild_world import CF
-from sendmail_lock import locked
 from support import james
 
 LOCK = sendmail_plan.LOCK

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sendmail_live
-import sendmail_stage
 from forked_salt import ForkedSalt
+from james_client.files import renames as sendmail_stage
+from james_client.run import live as sendmail_live
 from safety_host import (
     PILLAR,
     STEPS,

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import recipe
-import sendmail_live
 from forked_salt import ForkedSalt, log_all
+from james_client.run import live as sendmail_live
 from safety_host import WRITTEN, exposed, write_pillar
 from support import james, leaks, pristine
 from support.fake_james import FakeJames, fake_james, fake_webadmin

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import talk_target
-from james_smtp import Check, DialogueError, dialogue, unknown_recipients
-from james_webadmin import UserExistsError, WebAdmin, WebAdminError
-from sendmail_settings import Secret
+from james_client.james.smtp import Check, DialogueError, dialogue, unknown_recipients
+from james_client.james.webadmin import UserExistsError, WebAdmin, WebAdminError
+from james_client.wishes.settings import Secret
 from support import james, pristine
 
 PASSWORD = Secret(talk_target.PASSWORD)

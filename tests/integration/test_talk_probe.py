@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sendmail_queue
 import talk_target
-from james_webadmin import WebAdmin
-from sendmail_probe import HEADER, Wish, probe, strangers
-from sendmail_run import RunError
-from sendmail_settings import Secret
+from james_client.answers.probe import HEADER, Wish, probe, strangers
+from james_client.james.webadmin import WebAdmin
+from james_client.mta import queue as sendmail_queue
+from james_client.mta.ask import RunError
+from james_client.wishes.settings import Secret
 from support import james, pristine
 
 WISH = Wish(

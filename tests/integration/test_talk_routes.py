@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import sendmail_queue
 import talk_target
-from sendmail_run import check, mailers, names, routes, run, why_not_james
+from james_client.mta import queue as sendmail_queue
+from james_client.mta.ask import check, mailers, names, routes, run, why_not_james
 from support import pristine
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"

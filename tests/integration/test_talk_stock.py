@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import talk_target
-from sendmail_run import RunError, check, mailers, names, routes, version, why_not_james
+from james_client.mta.ask import RunError, check, mailers, names, routes, version, why_not_james
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 

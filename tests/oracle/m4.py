@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import sendmail_cf_edits as edits
-from sendmail_cf import Cf
-from sendmail_mc import Mc
-from sendmail_settings import Auth, Loop, Relay, Secret
+from james_client.cf import edits
+from james_client.cf.text import Cf
+from james_client.mc.block import Mc
+from james_client.wishes.settings import Auth, Loop, Relay, Secret
 
 BUILT = re.compile(rb"(?m)^##### built by .*$")
 

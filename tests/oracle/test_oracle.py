@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from itertools import permutations
 
 import pytest
-import sendmail_cf_edits as edits
-from sendmail_cf import Cf, CfError
-from sendmail_mc import Mc
+from james_client.cf import edits
+from james_client.cf.text import Cf, CfError
+from james_client.mc.block import Mc
 
 from oracle.m4 import STEPS, WISHES, Tree, Wishes, apply
 from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants

@@ -62,7 +62,12 @@ class Suite:
 
 FAST = ("tests/unit", "tests/functional", "tests/oracle")
 # Long, and not about what differs between releases: once is enough.
-ONCE = ("files_kill", "files_strace", "cf_properties", "settings_hostile")
+ONCE = (
+    "files/test_files_kill",
+    "files/test_files_strace",
+    "cf/test_cf_properties",
+    "wishes/test_settings_hostile",
+)
 SLOW = "tests/integration"
 AT_ONCE = 7  # integration tests wait more than they compute
 
@@ -82,7 +87,7 @@ def all_suites() -> list[Suite]:
             "trixie-unit",
             "trixie",
             FAST,
-            ("-q", *(f"--ignore=tests/unit/test_{name}.py" for name in ONCE)),
+            ("-q", *(f"--ignore=tests/unit/{name}.py" for name in ONCE)),
         ),
         Suite(LINT, "bookworm", ()),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sendmail_cf_edits as edits
+from james_client.cf import edits
+from james_client.cf.text import Cf
+from james_client.wishes.settings import Auth, Loop, Relay
 from oracle.m4 import AUTH, LOOP, RELAY
-from sendmail_cf import Cf
-from sendmail_settings import Auth, Loop, Relay
 
 __all__ = ["AUTH", "CF", "LOOP", "RELAY", "SUBMIT", "Wishes", "every_step"]
 

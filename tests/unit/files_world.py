@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import sendmail_files
-from sendmail_files import Candidate
+from james_client.files import place as sendmail_files
+from james_client.files.place import Candidate
 
 EVERY_CALL = bool(os.environ.get("CAMPAIGN"))
 STRANGER = 61234  # owns etc, as smmta owns /etc/mail

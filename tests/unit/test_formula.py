@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import sendmail_settings
 import yaml
-from sendmail_platform import LOOKUP_KEYS
+from james_client.wishes import settings as sendmail_settings
+from james_client.wishes.platform import LOOKUP_KEYS
 
 TOP = Path(__file__).parents[2]
 FORMULA = TOP / "sendmail_james"

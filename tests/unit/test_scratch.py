@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from sendmail_scratch import scratch
+from james_client.scratch import scratch
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,4 @@
+"""Turn a host's sendmail into a client of its Apache James server.
+
+Placeholder of the map.
+"""

@@ -1,0 +1,286 @@
+"""Make a sendmail cf send everything to the relay: how-to steps 2 and 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from james_client.cf.auth import follow_host
+from james_client.cf.options import Changes, note, set_option
+from james_client.cf.text import Cf, CfError, Mailer, Rule
+from james_client.wishes.settings import Loop, Relay
+
+__all__ = [
+    "SWITCH",
+    "SWITCH_FILE",
+    "arguments",
+    "hub_rules",
+    "loop_check",
+    "relay",
+    "submission_host",
+]
+
+#: With ``relay:dns: false`` sendmail asks this file, and no DNS, for the order of its look-ups.
+SWITCH_FILE = "/etc/mail/james-service.switch"
+SWITCH = b"hosts files\n"
+
+_RELAY_COMMENT = (
+    b"# who I send unqualified names to if FEATURE(stickyhost) is used",
+    b"# (null means deliver locally)",
+)
+_HUB_COMMENT = (
+    b"# who gets all local email traffic",
+    b"# ($R has precedence for unqualified names if FEATURE(stickyhost) is used)",
+)
+_HUB_RULE = b"R< > $+\t\t\t$: < $H > $1\t\t\ttry hub"
+_RELAY_RULE = b"R< > $+\t\t\t$: < $R > $1\t\t\ttry relay"
+_HUB_SIDES = (b"<>$+", b"$:<$H>$1")
+_RELAY_SIDES = (b"<>$+", b"$:<$R>$1")
+_FORWARD_HOST = (b"$+", b"$:<>$1")
+_THIS_HOST = {"[127.0.0.1]", "[localhost]"}
+_AFTER_HUB = {(b"<>$+", b"$@$1"), (b"<>$+", b"$:<><$1<>$&h>")}
+
+
+def relay(cf: Cf, relay: Relay) -> Changes:
+    """Send local and remote mail to the relay: how-to step 2.
+
+    In sendmail.cf that is the smart host, the local relay and the mail hub with the rules of
+    ruleset 5 that use them; in submit.cf the host and port of the one mailer that counts.
+
+    :param cf: the configuration, edited in place
+    :param relay: host, mailer, port, MX look-up and DNS
+    :return: what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to
+    :raises CfError: the cf has no such mailer, or a ruleset 5 that m4 did not write
+    """
+    changes: Changes = {}
+    with cf.whole():
+        if cf.is_msp:
+            _submit_to(cf, relay, changes)
+        else:
+            _move_flags(cf, relay, changes)
+            _hub_rules(cf, changes)  # which D line counts depends on the rules
+            _set_macro(cf, "S", "smart host", relay.triple, changes)
+            _set_macro(cf, "R", "local relay", relay.triple, changes)
+            _set_macro(cf, "H", "mail hub", relay.triple, changes)
+            _flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
+            _args(cf, relay.mailer, arguments(relay.port), changes)
+            follow_host(cf, relay.host, changes)
+        _service_switch(cf, relay.dns, changes)
+    return changes
+
+
+def loop_check(cf: Cf, relay: Relay, loop: Loop) -> Changes:
+    """Let the relay greet with this host's own name, flag ``k`` of its mailer: how-to step 3.
+
+    :param cf: the configuration, edited in place; submit.cf has the flag already and stays as it is
+    :param relay: names the mailer
+    :param loop: ``check`` true takes the flag away again
+    :return: what changed
+    :raises CfError: the cf has no such mailer
+    """
+    changes: Changes = {}
+    with cf.whole():
+        if not cf.is_msp:
+            _flag(cf, relay.mailer, "k", not loop.check, changes)
+    return changes
+
+
+# -- macros, rules, mailers -----------------------------------------------------------------------
+
+
+def arguments(port: int) -> str:
+    """Give the arguments, ``A=``, of a mailer that connects to ``port``."""
+    return "TCP $h" if port == 25 else f"TCP $h {port}"
+
+
+def submission_host(relay: Relay) -> str:
+    """Give the host as the submission program names it: in brackets it makes no MX look-up."""
+    if relay.host.startswith("[") or (relay.mx_lookup and relay.host != "localhost"):
+        return relay.host
+    return f"[{relay.host}]"
+
+
+def _set_macro(cf: Cf, name: str, thing: str, value: str, changes: Changes) -> None:
+    old = cf.macro(name)
+    if old == value:
+        return
+    index = cf.macro_index(name)
+    if index is not None:
+        cf.set_macro(name, value, index)
+    else:
+        _new_macro(cf, name, value.encode())
+        if cf.macro(name) != value:
+            raise CfError(f"rules use ${name} above the place where m4 defines D{name}: define it")
+    note(changes, thing, old or None, value)
+
+
+def _new_macro(cf: Cf, name: str, value: bytes) -> None:
+    line = b"D" + name.encode() + value
+    dequote = cf.index_of(b"# dequoting map")
+    if name == "S" or dequote is None:
+        at = _after_definitions(cf)
+        cf.insert(at, line)
+    elif name == "H":
+        _fill_slot(cf, dequote, [*_HUB_COMMENT, line])
+    else:
+        _fill_slot(cf, _hub_group(cf, dequote), [*_RELAY_COMMENT, line])
+
+
+def _hub_group(cf: Cf, dequote: int) -> int:
+    # The line before which m4 writes the local relay: the mail hub's group, or its empty place.
+    for index in range(max(dequote - 5, 0), dequote):
+        if cf.entry(index) == _HUB_COMMENT[0]:
+            return index
+    return dequote - 2 if _blank(cf, dequote - 2) else dequote
+
+
+def _fill_slot(cf: Cf, before: int, lines: Sequence[bytes]) -> None:
+    # m4 leaves an empty line where nothing was defined, and one between the groups.
+    if _blank(cf, before - 1) and _blank(cf, before - 2):
+        cf.insert(before - 2, *lines)
+        cf.remove(before - 2 + len(lines), before - 1 + len(lines))
+    else:
+        cf.insert(before, *lines, b"")
+
+
+def _blank(cf: Cf, index: int) -> bool:
+    return index >= 0 and cf.entry(index) == b""
+
+
+def _after_definitions(cf: Cf) -> int:
+    # Behind the last D or C line that stands before all rulesets.
+    at = 0
+    for index in range(len(cf)):
+        first = cf.entry(index)[:1]
+        if first == b"S":
+            return at or index
+        if first in (b"D", b"C"):
+            at = index + 1
+    return at
+
+
+def _hub_rules(cf: Cf, changes: Changes) -> None:
+    header = cf.header("localaddr", "5")
+    if header is None:
+        raise CfError("expected ruleset 5 (Slocaladdr=5), found none: local mail cannot be relayed")
+    rules = cf.rules(header)
+    start, stop = _hub_span(cf, header.index, rules)
+    hub, local = (_rule(rules[start + 1 : stop], sides) for sides in (_HUB_SIDES, _RELAY_SIDES))
+    if local is None:
+        cf.insert(hub.index + 1 if hub else rules[stop].index, _RELAY_RULE)
+        note(changes, "relay rule", None, _shown(_RELAY_RULE))
+    if hub is None:
+        cf.insert(local.index if local else rules[stop].index, _HUB_RULE)
+        note(changes, "hub rule", None, _shown(_HUB_RULE))
+
+
+def hub_rules(cf: Cf) -> tuple[bool, bool]:
+    """Tell whether ruleset 5 tries the mail hub, and whether it tries the local relay."""
+    header = cf.header("localaddr", "5")
+    rules = cf.rules(header) if header else []
+    return _rule(rules, _HUB_SIDES) is not None, _rule(rules, _RELAY_SIDES) is not None
+
+
+def _rule(rules: list[Rule], sides: tuple[bytes, bytes]) -> Rule | None:
+    return next((rule for rule in rules if (rule.lhs, rule.rhs) == sides), None)
+
+
+def _hub_span(cf: Cf, header: int, rules: list[Rule]) -> tuple[int, int]:
+    sides = [(rule.lhs, rule.rhs) for rule in rules]
+    if _FORWARD_HOST not in sides:
+        raise CfError(
+            "ruleset 5 is not as m4 writes it: expected a rule 'R$+  $: <> $1' (prepend an empty "
+            "forward host), found none; build the cf from its mc again",
+            cf.line_of(header),
+        )
+    start = sides.index(_FORWARD_HOST)
+    for stop in range(start + 1, len(sides)):
+        if sides[stop] in _AFTER_HUB:
+            return start, stop
+    raise CfError(
+        "ruleset 5 is not as m4 writes it: expected 'R< > $+  $: < > < $1 <> $&h >' or "
+        "'R< > $+  $@ $1' after this rule, found neither; build the cf from its mc again",
+        cf.line_of(rules[start].index),
+    )
+
+
+def _shown(line: bytes) -> str:
+    return " ".join(line.decode().split())
+
+
+def _smtp_mailer(cf: Cf, name: str) -> Mailer:
+    mailer = cf.mailer(name)
+    if mailer is None:
+        raise CfError(
+            f"expected a mailer {name!r} (M{name}, …), found only: {', '.join(cf.mailers())}"
+        )
+    if mailer.path.upper() not in ("[IPC]", "[TCP]"):
+        raise CfError(
+            f"mailer {name!r}: expected P=[IPC], found P={mailer.path}: it speaks no SMTP over TCP",
+            cf.line_of(cf.mailer_index(name) or 0),
+        )
+    return mailer
+
+
+def _flag(cf: Cf, name: str, flag: str, wanted: bool, changes: Changes) -> None:
+    old = _smtp_mailer(cf, name).flags
+    if (flag in old) == wanted:
+        return
+    if not wanted:
+        new = old.replace(flag, "")
+    elif flag == "k" and old.endswith("0"):
+        new = old[:-1] + "k0"  # the order in which the mc's block adds them
+    else:
+        new = old + flag
+    cf.set_mailer_field(name, "F", new)
+    note(changes, f"flags of mailer {name}", old, new)
+
+
+def _args(cf: Cf, name: str, value: str, changes: Changes) -> None:
+    old = _smtp_mailer(cf, name).args
+    if old.split() != value.split() and old.split() != value.replace("TCP", "IPC", 1).split():
+        cf.set_mailer_field(name, "A", value)
+        note(changes, f"arguments of mailer {name}", old, value)
+
+
+def _move_flags(cf: Cf, relay: Relay, changes: Changes) -> None:
+    # Our own earlier relay is known by its three equal triples. What we hung on its mailer, always
+    # at the end of the flags, moves to the new one; flags in other places are the site's.
+    triples = {cf.macro(name) for name in "SRH"}
+    before = (triples.pop() or "") if len(triples) == 1 else ""
+    old, _, host = before.partition(":")
+    if not host or old == relay.mailer or cf.mailer(old) is None:
+        return
+    flags = _smtp_mailer(cf, old).flags
+    kept = flags.removesuffix("0")
+    loop = kept.endswith("k")
+    kept = kept[:-1] if loop else kept
+    if kept != flags:
+        cf.set_mailer_field(old, "F", kept)
+        note(changes, f"flags of mailer {old}", flags, kept)
+    _args(cf, old, arguments(25), changes)
+    if loop:
+        _flag(cf, relay.mailer, "k", True, changes)
+
+
+def _submit_to(cf: Cf, relay: Relay, changes: Changes) -> None:
+    _smtp_mailer(cf, "relay")
+    old = cf.macro("MTAHost")
+    index = cf.macro_index("MTAHost")
+    if old is None or index is None:
+        raise CfError("expected D{MTAHost} as FEATURE(msp) writes it, found none in this submit.cf")
+    new = submission_host(relay)
+    if old.lower() != new.lower() and not {old.lower(), new} <= _THIS_HOST:
+        cf.set_macro("MTAHost", new, index)
+        note(changes, "submission host", old, new)
+    _args(cf, "relay", arguments(relay.port), changes)
+
+
+def _service_switch(cf: Cf, dns: bool, changes: Changes) -> None:
+    if not dns:
+        set_option(cf, "ServiceSwitchFile", SWITCH_FILE, changes)
+    elif cf.option("ServiceSwitchFile") == SWITCH_FILE:
+        index = cf.option_index("ServiceSwitchFile")
+        assert index is not None
+        folder = (cf.option("HelpFile") or "/etc/mail/helpfile").rpartition("/")[0]
+        cf.replace(index, f"#O ServiceSwitchFile={folder}/service.switch".encode())
+        note(changes, "ServiceSwitchFile", SWITCH_FILE, cf.option("ServiceSwitchFile"))

@@ -1,0 +1,396 @@
+"""
+Keep what was there before: numbered backups, and for ever the very first state of each path.
+
+The directory is 0700 and root's, its files 0600, because credentials are among them::
+
+    000007-20260131T020304Z/manifest.json   one run: each path before it, and what it then wrote
+    000007-20260131T020304Z/<sha256>        the contents
+    first/ledger.json                       per path: the first state, what we last placed there
+    first/<sha256>
+
+A backup is complete under a hidden name before it gets its own, so half a one is never listed.
+Ids sort by number, which only grows: a clock that jumps back changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from james_client.files.walk import FilesError, Snapshot, directory, failure, trusted_uids
+
+_ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z")
+_MANIFEST = "manifest.json"
+_LEDGER = "ledger.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Backup:
+    """
+    Name one backup: id, when (UTC), reason (who asked), paths in the order of the renames.
+
+    steps: how many runs from the first state the host was before and after it; a run that went
+    back has the smaller number second.
+    """
+
+    id: str
+    when: str
+    reason: str
+    paths: tuple[str, ...]
+    steps: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Say what a run found at a path (before), what it wrote (after, a fingerprint), if secret."""
+
+    before: Snapshot
+    after: str
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    Say what is known for ever about one path.
+
+    first: what was there before we ever touched it. placed: fingerprint of what we last put there,
+    None until then. pending: fingerprint of what a run is just placing there. others: when
+    something was found there that neither of us had put there, and its fingerprint.
+    """
+
+    first: Snapshot
+    secret: bool = False
+    placed: str | None = None
+    pending: str | None = None
+    others: tuple[tuple[str, str], ...] = ()
+
+
+Ledger = dict[str, Record]
+
+
+@dataclass
+class Store:
+    """Read and write the backup directory; every method raises FilesError."""
+
+    root: Path
+    _checked: bool = field(default=False, repr=False)
+
+    def ids(self) -> list[str]:
+        """Give the ids of all backups, oldest first."""
+        if not self.root.is_dir():
+            return []
+        self._check()
+        names = [path.name for path in self.root.iterdir() if _ID.fullmatch(path.name)]
+        return sorted(names, key=_number)
+
+    def load(self, backup_id: str) -> tuple[Backup, list[Entry]]:
+        """Read one backup whole; FilesError where it is unknown or damaged."""
+        if backup_id not in (known := self.ids()):
+            raise FilesError(
+                f"{self.root}: no backup {backup_id!r}; there are: {', '.join(known) or 'none'}"
+            )
+        folder = self.root / backup_id
+        with _damage(folder / _MANIFEST):
+            found = _load_json(folder / _MANIFEST)
+            entries = [
+                Entry(_snapshot(one, folder), str(one["after"]), bool(one["secret"]))
+                for one in found["files"]
+            ]
+            paths = tuple(entry.before.path for entry in entries)
+            first, second = (int(step) for step in found["steps"])
+            reason = str(found["reason"])
+            return Backup(backup_id, str(found["when"]), reason, paths, (first, second)), entries
+
+    def describe(self, backup_id: str) -> Backup:
+        """Read what a backup is; of a damaged one, ``reason`` says so and ``paths`` is empty."""
+        try:
+            return self.load(backup_id)[0]
+        except FilesError as err:
+            return Backup(backup_id, "", str(err), (), (0, 0))
+
+    def whole(self, backup_id: str) -> list[Entry]:
+        """Read the entries of a backup, none where it is damaged."""
+        return self.load(backup_id)[1] if self.describe(backup_id).paths else []
+
+    def save(self, entries: Sequence[Entry], reason: str, steps: tuple[int, int]) -> Backup:
+        """Write a new backup, durable and whole when it gets its name."""
+        self._make()
+        number = max(map(_number, self.ids()), default=0) + 1
+        now = time.gmtime()
+        name = f"{number:06d}-{time.strftime('%Y%m%dT%H%M%SZ', now)}"
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", now)
+        paths = tuple(entry.before.path for entry in entries)
+        files = [
+            {**_describe(one.before), "after": one.after, "secret": one.secret} for one in entries
+        ]
+        manifest = {
+            "format": _FORMAT,
+            "when": when,
+            "reason": reason,
+            "steps": steps,
+            "files": files,
+        }
+        folder = self.root / f".new-{name}"
+        try:
+            folder.mkdir(mode=0o700)
+            for entry in entries:
+                _write_data(folder, entry.before)
+            _write(folder / _MANIFEST, _json(manifest))
+            _sync(folder)
+            folder.rename(self.root / name)
+            _sync(self.root)
+        except OSError as err:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)
+            raise failure(str(self.root), "the backup cannot be written", err) from err
+        return Backup(name, when, reason, paths, steps)
+
+    def drop(self, backup_id: str) -> None:
+        """Remove one backup; its name goes first, so half a one is never listed."""
+        gone = self.root / f".old-{backup_id}"
+        try:
+            (self.root / backup_id).rename(gone)
+            shutil.rmtree(gone)
+        except OSError as err:
+            raise failure(str(gone), "the backup cannot be removed", err) from err
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest ``keep`` backups; the first states are not among them."""
+        for backup_id in self.ids()[: -max(keep, 1)]:
+            self.drop(backup_id)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half written or half removed."""
+        if not self.root.is_dir():
+            return
+        self._check()
+        try:
+            for path in self.root.iterdir():
+                if path.name.startswith((".new-", ".old-")):
+                    shutil.rmtree(path)
+            for path in self.root.glob("first/.*"):
+                path.unlink()
+        except OSError as err:
+            raise failure(str(self.root), "left-overs cannot be removed", err) from err
+
+    def ledger(self) -> Ledger:
+        """Read what is known for ever, paths in the order of their renames."""
+        path = self.root / "first" / _LEDGER
+        if not path.exists():
+            return {}
+        self._check()
+        with _damage(path):
+            found = _load_json(path)
+            return {
+                one["path"]: Record(
+                    first=_snapshot(one, path.parent),
+                    secret=bool(one["secret"]),
+                    placed=one["placed"],
+                    pending=one["pending"],
+                    others=tuple((str(when), str(what)) for when, what in one["others"]),
+                )
+                for one in found["files"]
+            }
+
+    def write_ledger(self, ledger: Ledger) -> None:
+        """Replace the ledger by one rename, and drop contents it no longer names."""
+        self._make()
+        folder = self.root / "first"
+        files = [
+            {
+                **_describe(record.first),
+                "secret": record.secret,
+                "placed": record.placed,
+                "pending": record.pending,
+                "others": record.others,
+            }
+            for record in ledger.values()
+        ]
+        wanted = {str(one["sha256"]) for one in files} | {_LEDGER}
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for record in ledger.values():
+                _write_data(folder, record.first)
+            _write(folder / f".{_LEDGER}", _json({"format": _FORMAT, "files": files}))
+            (folder / f".{_LEDGER}").rename(folder / _LEDGER)
+            _sync(folder)
+            for path in [path for path in folder.iterdir() if path.name not in wanted]:
+                path.unlink()
+        except OSError as err:
+            raise failure(str(folder), "the first states cannot be written", err) from err
+
+    def _make(self) -> None:
+        missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
+        try:
+            for path in reversed(missing):
+                with directory(str(path.parent), trusted=True):
+                    path.mkdir(mode=0o700)
+                _sync(path.parent)
+        except OSError as err:
+            raise failure(str(self.root), "the directory cannot be made", err) from err
+        self._check()
+
+    def _check(self) -> None:
+        if self._checked:
+            return
+        with directory(str(self.root), trusted=True) as fd:
+            info = os.fstat(fd)
+        mode = stat.S_IMODE(info.st_mode)
+        if info.st_uid not in trusted_uids() or mode & 0o077:
+            raise FilesError(
+                f"{self.root}: found owner uid {info.st_uid} and mode {mode:04o}, wanted root and "
+                f"0700, because it holds credentials"
+            )
+        self._checked = True
+
+
+def begin(ledger: Ledger, entries: Sequence[Entry], when: str, *, back: bool = False) -> Ledger:
+    """
+    Give the ledger with a run announced: what it will place, and what others did meanwhile.
+
+    back: the run goes back to an earlier state, so its order is not the order to remember.
+    """
+    new = dict(ledger)
+    for entry in entries:
+        path, found = entry.before.path, entry.before.fingerprint
+        record = new.get(path) or Record(first=entry.before)
+        others = record.others
+        if found not in (record.placed, record.first.fingerprint):
+            others += ((when, found),) if found not in (what for _, what in others) else ()
+        new[path] = replace(
+            record, secret=record.secret or entry.secret, pending=entry.after, others=others
+        )
+    if back:
+        return new
+    order = merged(new, [entry.before.path for entry in entries])
+    return {path: new[path] for path in order}
+
+
+def settle(ledger: Ledger, found: Mapping[str, str]) -> Ledger:
+    """
+    Give the ledger with pending entries decided by what is there now.
+
+    found: path to fingerprint. A path where a run never got to place anything is forgotten.
+    """
+    new = {}
+    for path, record in ledger.items():
+        if record.pending is not None:
+            untouched = record.placed is None and found.get(path) == record.first.fingerprint
+            if untouched and found.get(path) != record.pending:
+                continue
+            # Where something else is there now, it may have come after our rename: remember ours.
+            reached = found.get(path) != record.placed
+            record = replace(
+                record, placed=record.pending if reached else record.placed, pending=None
+            )
+        new[path] = record
+    return new
+
+
+def merged(order: Iterable[str], run: Sequence[str]) -> list[str]:
+    """Give all paths so that those of a run stand in its order, in the places they had together."""
+    places = iter(run)
+    return [next(places) if path in run else path for path in dict.fromkeys([*order, *run])]
+
+
+def _number(backup_id: str) -> int:
+    match = _ID.fullmatch(backup_id)
+    return int(match[1]) if match else 0
+
+
+def _describe(one: Snapshot) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "sha256": None if one.data is None else hashlib.sha256(one.data).hexdigest(),
+        "mode": one.mode,
+        "uid": one.uid,
+        "gid": one.gid,
+        "mtime_ns": one.mtime_ns,
+        "xattrs": {name: base64.b64encode(value).decode() for name, value in one.xattrs},
+    }
+
+
+def _snapshot(one: Mapping[str, Any], folder: Path) -> Snapshot:
+    data = None
+    if (wanted := one["sha256"]) is not None:
+        data = _load(folder / Path(wanted).name)
+        if (found := hashlib.sha256(data).hexdigest()) != wanted:
+            raise ValueError(f"the content of {one['path']} has sha256 {found}, wanted {wanted}")
+    xattrs = sorted((str(k), base64.b64decode(v)) for k, v in one["xattrs"].items())
+    return Snapshot(
+        path=str(one["path"]),
+        data=data,
+        mode=int(one["mode"]),
+        uid=int(one["uid"]),
+        gid=int(one["gid"]),
+        mtime_ns=int(one["mtime_ns"]),
+        xattrs=tuple(xattrs),
+    )
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise failure(str(path), "the backup is damaged, it cannot be read", err) from err
+    except KeyError as err:
+        raise FilesError(f"{path}: the backup is damaged: {err} is missing") from err
+    except (ValueError, TypeError, AttributeError) as err:
+        raise FilesError(f"{path}: the backup is damaged: {err}") from err
+
+
+def _load(path: Path) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as stream:
+        return stream.read()
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    found = json.loads(_load(path))
+    if found["format"] != _FORMAT:
+        raise ValueError(f"found format {found['format']!r}, wanted {_FORMAT}")
+    return dict(found)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1).encode("ascii")
+
+
+def _write_data(folder: Path, one: Snapshot) -> None:
+    if one.data is None:
+        return
+    name = hashlib.sha256(one.data).hexdigest()
+    if not (folder / name).exists():
+        _write(folder / f".{name}", one.data)
+        (folder / f".{name}").rename(folder / name)
+
+
+def _write(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600)
+    with os.fdopen(fd, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(fd)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

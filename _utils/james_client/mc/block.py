@@ -1,0 +1,252 @@
+"""Keep one marked block in a sendmail mc, so that a rebuilt cf does what the edited one does.
+
+The block has a section for each step; a step applied alone keeps the others. It stands before the
+first ``MAILER`` line, because m4 writes a mailer's flags and arguments when it reads that line.
+``FEATURE(`msp')`` and ``FEATURE(`nullclient')`` hold such lines and set some of our names
+themselves; these are set once more while the first mailer's arguments are read.
+"""
+
+from __future__ import annotations
+
+import re
+
+from james_client.cf.auth import UNUSED_AUTHINFO, auth_rules, required_for
+from james_client.cf.options import Changes, own_option
+from james_client.cf.relay import SWITCH_FILE, arguments, submission_host
+from james_client.cf.text import Cf
+from james_client.mc.place import Place, find_place, refuse_overrides
+from james_client.mc.text import McError, literal
+from james_client.wishes.settings import Auth, Loop, Relay
+
+__all__ = ["BEGIN", "END", "Mc", "McError"]
+
+BEGIN = "dnl # BEGIN sendmail_james: written by Salt, changes between these two lines are lost"
+END = "dnl # END sendmail_james"
+_TITLES = {
+    "loop": "dnl # loop: the relay may greet with this host's own name",
+    "relay": "dnl # relay: where all mail goes",
+    "auth": "dnl # auth: log in at the relay, send nothing without",
+}
+_MAILERS = {"smtp", "esmtp", "smtp8", "dsmtp", "relay"}
+_CF_MACROS = {"S": "SMART_HOST", "R": "LOCAL_RELAY", "H": "MAIL_HUB"}
+_CF_OPTIONS = {
+    "AuthMechanisms": "confAUTH_MECHANISMS",
+    "AuthOptions": "confAUTH_OPTIONS",
+    "DefaultAuthInfo": "confDEF_AUTH_INFO",
+    "DeliveryMode": "confDELIVERY_MODE",
+    "ServiceSwitchFile": "confSERVICE_SWITCH_FILE",
+}
+# What FEATURE(`msp') and FEATURE(`nullclient') set themselves, before they write the mailers.
+_OVERWRITTEN = {"SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"}
+_LATE = "_JAMES_LATE_"
+_FOOTER = (
+    "dnl # the line behind us writes the mailers and sets some of this itself: once more, then\n"
+    f"define(`SMTP_MAILER_ARGS', `{_LATE}`''"
+    "ifdef(`SMTP_MAILER_ARGS', `defn(`SMTP_MAILER_ARGS')', ``TCP $h''))dnl"
+)
+_CHECK = (
+    "ifdef(`_MAILER_smtp_', `errprint(`sendmail_james: MAILER(smtp) stands before this block, "
+    "flags and port are lost"
+    "\n')')dnl"
+)
+_DEFINE = re.compile(r"define\(`(\w+)', `")
+_DEFINE_LATE = re.compile(rf"define\(`{_LATE}', defn\(`{_LATE}'\)`(.*)'\)dnl\Z")
+_MODIFIED = re.compile(r"MODIFY_MAILER_FLAGS\(`(\w+)'")
+_MAILER_NAME = re.compile(r"\b(?:SMTP8|SMTP|ESMTP|DSMTP|RELAY)(?=_MF_|')")
+_REQUIRED_HOST = re.compile(r"(?<=\$\| <> <)[^>$]+(?=>)")
+
+
+class Mc:
+    """Hold an mc and our block in it; all other bytes stay as they were.
+
+    :param data: the file's bytes
+    :raises McError: one of the two marks is there without the other, or twice
+    """
+
+    def __init__(self, data: bytes) -> None:
+        lines = data.splitlines(keepends=True)
+        self._sections: dict[str, list[str]] = {}
+        marks = {mark: _places(lines, mark) for mark in (BEGIN, END)}
+        begin, end = marks[BEGIN], marks[END]
+        if not begin and not end:
+            self._lines = lines
+            return
+        if len(begin) != 1 or len(end) != 1 or begin[0] > end[0]:
+            line = (begin or end)[-1] + 1
+            raise McError(
+                f"expected one block between {BEGIN!r} and {END!r}, found {len(begin)} and "
+                f"{len(end)} marks: delete what is left of it",
+                line,
+            )
+        self._read_sections([line.decode("utf-8", "replace") for line in lines[begin[0] : end[0]]])
+        self._lines = lines[: begin[0]] + lines[end[0] + 1 :]
+
+    def _read_sections(self, lines: list[str]) -> None:
+        titles = {title: name for name, title in _TITLES.items()}
+        name = ""
+        for line in lines[1:]:
+            body = line.rstrip("\r\n")
+            name = titles.get(body, name)
+            if body in titles or not name:
+                continue
+            if body == _FOOTER.partition("\n")[0]:
+                break
+            late = _DEFINE_LATE.match(body)
+            self._sections.setdefault(name, []).append(f"{late[1]}dnl" if late else body)
+
+    @property
+    def has_block(self) -> bool:
+        """Tell whether our block is in the mc."""
+        return bool(self._sections)
+
+    def remove_block(self) -> None:
+        """Take our block out; what remains are the bytes from before it came."""
+        self._sections = {}
+
+    def render(self) -> bytes:
+        """Give the file's bytes, with the block in its place.
+
+        :raises McError: there is no place for it, or the site's own lines would win over it
+        """
+        if not self._sections:
+            return b"".join(self._lines)
+        place = find_place(self._lines)
+        block = self._block(place)
+        refuse_overrides(self._lines, place, self._names())
+        return b"".join([*self._lines[: place.index], block, *self._lines[place.index :]])
+
+    # -- steps --------------------------------------------------------------------------------
+
+    def relay(self, cf: Cf, relay: Relay) -> Changes:
+        """Write the section of step 2, as :func:`james_client.cf.edits.relay` edits the cf.
+
+        :param cf: the cf after that edit
+        :param relay: host, mailer, port, MX look-up and DNS
+        :return: the section before and after; empty when it stays
+        :raises McError: the mailer has no name in m4
+        """
+        lines = _submission(cf, relay) if cf.is_msp else _transport(relay)
+        if not relay.dns:
+            lines.append(_define("confSERVICE_SWITCH_FILE", SWITCH_FILE))
+        changes = self._write("relay", lines)
+        if not cf.is_msp:
+            # The other sections name the mailer and the host too.
+            changes |= self._rename("loop", _MAILER_NAME, _m4_name(relay))
+            changes |= self._rename("auth", _REQUIRED_HOST, relay.host)
+        return changes
+
+    def loop_check(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
+        """Write the section of step 3, as :func:`james_client.cf.edits.loop_check` edits the cf.
+
+        :param cf: the cf after that edit; for submit.cf nothing is written
+        :param relay: names the mailer
+        :param loop: ``check`` true takes flag ``k`` away
+        :raises McError: the mailer has no name in m4
+        """
+        if cf.is_msp:
+            return {}
+        return self._write("loop", _flag(_m4_name(relay), "k", not loop.check))
+
+    def client_auth(self, cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
+        """Write the section of step 4, as :func:`james_client.cf.edits.client_auth` edits the cf.
+
+        :param cf: the cf after that edit; AuthMechanisms and AuthOptions are taken from it
+        :param auth: None changes nothing
+        :param relay: the host for which AUTH is compulsory
+        :raises McError: a value of the cf cannot be written in m4
+        """
+        if auth is None or (cf.is_msp and auth.programs == "none"):
+            return {}
+        options = ("AuthMechanisms", "DefaultAuthInfo", "AuthOptions")
+        values = {_CF_OPTIONS[option]: own_option(cf, option) for option in options}
+        lines = [_define(name, value) for name, value in values.items() if value is not None]
+        lines.append(_define("Sauthinfo", f"S{UNUSED_AUTHINFO}"))
+        if cf.is_msp:
+            lines.append(_define("confDELIVERY_MODE", "queue"))
+        if auth.required:
+            rules = "\n".join(["Stls_rcpt", *auth_rules(required_for(cf, relay))])
+            lines += _define("Stls_rcpt", rules).split("\n")
+        return self._write("auth", lines)
+
+    # -- the block ----------------------------------------------------------------------------
+
+    def _write(self, name: str, lines: list[str]) -> Changes:
+        old = self._sections.get(name, [])
+        if old == lines:
+            return {}
+        self._sections[name] = lines
+        return {f"mc section {name}": {"old": old or None, "new": lines}}
+
+    def _rename(self, name: str, pattern: re.Pattern[str], new: str) -> Changes:
+        old = self._sections.get(name)
+        return self._write(name, [pattern.sub(new, line) for line in old]) if old else {}
+
+    def _block(self, place: Place) -> bytes:
+        lines = [BEGIN, _CHECK]
+        for name, title in _TITLES.items():
+            if self._sections.get(name):
+                lines += [title, *self._sections[name]]
+        if place.feature:
+            lines = [*map(_late, lines), _FOOTER]
+        return "".join(f"{line}\n" for line in [*lines, END]).encode()
+
+    def _names(self) -> set[str]:
+        text = "\n".join(line for lines in self._sections.values() for line in lines)
+        names = set(_DEFINE.findall(text))
+        names |= {name + "_MF_" for name in _MODIFIED.findall(text)}
+        names |= {"D" + letter for letter, name in _CF_MACROS.items() if name in names}
+        names |= {"O " + option for option, name in _CF_OPTIONS.items() if name in names}
+        return names | {"M" + name.lower() for name in _MODIFIED.findall(text)}
+
+
+def _places(lines: list[bytes], mark: str) -> list[int]:
+    return [index for index, line in enumerate(lines) if line.rstrip() == mark.encode()]
+
+
+def _define(name: str, value: str) -> str:
+    return f"define(`{name}', {literal(value)})dnl"
+
+
+def _late(line: str) -> str:
+    match = _DEFINE.match(line)
+    if match is None or match[1] not in _OVERWRITTEN:
+        return line
+    return f"define(`{_LATE}', defn(`{_LATE}')`{line.removesuffix('dnl')}')dnl"
+
+
+def _m4_name(relay: Relay) -> str:
+    if relay.mailer not in _MAILERS:
+        raise McError(
+            f"mailer {relay.mailer!r} has no flags in m4: expected one of "
+            f"{', '.join(sorted(_MAILERS))}, or mc:manage false"
+        )
+    return relay.mailer.upper()
+
+
+def _transport(relay: Relay) -> list[str]:
+    name = _m4_name(relay)
+    return [
+        *(_define(macro, relay.triple) for macro in ("SMART_HOST", "LOCAL_RELAY", "MAIL_HUB")),
+        *_flag(name, "0", not relay.mx_lookup),
+        _define(f"{name}_MAILER_ARGS", arguments(relay.port)),
+    ]
+
+
+def _submission(cf: Cf, relay: Relay) -> list[str]:
+    host = submission_host(relay)
+    lines = [_define("_MTA_HOST_", host)] if cf.macro("MTAHost") == host else []
+    return [*lines, _define("RELAY_MAILER_ARGS", arguments(relay.port))]
+
+
+def _flag(name: str, flag: str, wanted: bool) -> list[str]:
+    # NAME_MF_ holds flags that the site has set as a whole, NAME_MF_A_ those it has added.
+    if wanted:
+        return [
+            f"MODIFY_MAILER_FLAGS(`{name}', "
+            f"ifdef(`{name}_MF_', `_ADDCHAR_({name}_MF_, `{flag}')', `+{flag}'))dnl"
+        ]
+    return [
+        f"ifdef(`{name}_MF_A_', `define(`{name}_MF_A_', translit({name}_MF_A_, `{flag}'))')dnl",
+        f"MODIFY_MAILER_FLAGS(`{name}', "
+        f"ifdef(`{name}_MF_', `translit({name}_MF_, `{flag}')', `-{flag}'))dnl",
+    ]

@@ -1,0 +1,95 @@
+"""Join Salt to the rest: make a plan from pillar, grains and the formula's data files.
+
+Nothing here knows Salt's dunders; they come as arguments.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import salt.utils.yaml
+
+from james_client.run.plan import Plan, PlanError
+from james_client.wishes import settings as sendmail_settings
+from james_client.wishes.platform import LOOKUP_KEYS, select
+
+CONTEXT_KEY = "sendmail_james.plan"
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def load_plan(
+    functions: Functions,
+    pillar: Mapping[str, Any],
+    grains: Mapping[str, Any],
+    opts: Mapping[str, Any],
+) -> Plan:
+    """Return an empty plan for this host, its pillar checked.
+
+    Raises SettingsError with all the pillar's mistakes, PlatformError for an unknown platform.
+    """
+    saltenv = opts.get("saltenv") or "base"
+    defaults = _data_file(functions, "defaults", saltenv)
+    settings = sendmail_settings.load(
+        pillar.get("sendmail_james"),
+        defaults,
+        lookup_keys=LOOKUP_KEYS,
+        resolve=functions["sdb.get"],
+    )
+    platforms = _data_file(functions, "platforms", saltenv)
+    return Plan(settings, select(platforms, grains, settings.lookup))
+
+
+def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:
+    url = f"salt://sendmail_james/{name}.yaml"
+    text = functions["cp.get_file_str"](url, saltenv=saltenv)
+    if not text:
+        raise PlanError(
+            f"{url}: not found in saltenv {saltenv}; expected the formula in file_roots or gitfs"
+        )
+    return dict(salt.utils.yaml.safe_load(text))
+
+
+def installed(plan: Plan) -> bool:
+    """Tell whether sendmail's program and cf are on the host."""
+    return Path(plan.platform.sendmail).exists() and Path(plan.platform.cf).exists()
+
+
+def require_sendmail(plan: Plan) -> None:
+    """Refuse a host without sendmail."""
+    for path in (plan.platform.sendmail, plan.platform.cf):
+        if not Path(path).exists():
+            raise PlanError(
+                f"{path}: does not exist; expected sendmail to be installed "
+                "(or set sendmail_james:package:install: true)"
+            )
+
+
+def refuse_other_mta(plan: Plan, functions: Functions) -> None:
+    """Refuse a host on which another MTA would have to go, unless the pillar says that it may."""
+    if plan.settings.package.replace_mta:
+        return
+    packages = functions["pkg.list_pkgs"]()
+    found = sorted(set(packages) & set(plan.platform.other_mtas))
+    ours = any(name.startswith("sendmail") for name in packages)
+    if not ours and Path(plan.platform.sendmail).exists() and not Path(plan.platform.cf).exists():
+        found.append(f"the owner of {plan.platform.sendmail}")
+    if found:
+        raise PlanError(
+            f"another MTA is installed: {', '.join(found)}; expected sendmail or none. To have it "
+            "replaced set sendmail_james:package:replace_mta: true"
+        )
+
+
+def host_warnings() -> dict[str, list[str]]:
+    """Return Salt's ``warnings`` for a host without a full name."""
+    if "." in socket.getfqdn():
+        return {}
+    host = socket.gethostname()
+    said = (
+        f"host {host!r} has no full name: every sendmail call sleeps 60 s. Give it one in "
+        f"/etc/hosts, such as '127.0.1.1 {host}.example.org {host}'"
+    )
+    return {"warnings": [said]}

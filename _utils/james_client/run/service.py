@@ -1,0 +1,99 @@
+"""Restart sendmail where its configuration is newer than its processes; see it come back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from james_client.mta import processes
+from james_client.run.live import PENDING, LiveError
+from james_client.run.plan import STATE_DIR, Plan
+
+# Names the services that did not start at boot before us, one a line, for the way back.
+ENABLED = STATE_DIR / "enabled-by-us"
+
+_SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def restart_pending() -> bool:
+    """Tell whether files went live that sendmail has not been restarted for."""
+    return PENDING.exists()
+
+
+def why_restart(plan: Plan, functions: Functions) -> str | None:
+    """Return why sendmail must be restarted, None where it need not be."""
+    if restart_pending() or plan.placed:
+        return "an older configuration"
+    if not plan.queues_only():
+        return None
+    wrong = processes.look(plan.platform.submit_user).wrong(programs=plan.has_programs_queue())
+    wrong += [f"service {service} does not start at boot" for service in _disabled(plan, functions)]
+    return "; ".join(wrong) or None
+
+
+def restart(plan: Plan, functions: Functions) -> None:
+    """Enable and restart the platform's services, and wait until the queue runners live.
+
+    Raises LiveError with what is still wrong and the command to type.
+    """
+    for service in _disabled(plan, functions):
+        STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ENABLED.open("a") as known:
+            known.write(f"{service}\n")
+        with _units_only():
+            functions["service.enable"](service)
+    for service in plan.platform.services:
+        if not functions["service.restart"](service):
+            raise LiveError(
+                f"service {service} did not restart; look at its log, then: {plan.platform.restart}"
+            )
+    if plan.queues_only():
+        wrong = processes.wait_for_runners(
+            plan.platform.submit_user, programs=plan.has_programs_queue()
+        )
+        if wrong:
+            raise LiveError(
+                f"after a restart: {'; '.join(wrong)}. Look at sendmail's log, then: "
+                f"{plan.platform.restart}"
+            )
+    PENDING.unlink(missing_ok=True)
+
+
+def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
+    """Restart the services on their first configuration; return what keeps sendmail from it.
+
+    A service that did not start at boot before us no longer does. Raises LiveError.
+    """
+    before = ENABLED.read_text().split() if ENABLED.exists() else []
+    restart(plan, functions)
+    for service in before:
+        with _units_only():
+            functions["service.disable"](service)
+    ENABLED.unlink(missing_ok=True)
+    return [
+        f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
+        for one in processes.look(plan.platform.submit_user).listeners
+        if one.program and not one.program.startswith("sendmail")
+    ]
+
+
+@contextmanager
+def _units_only() -> Iterator[None]:
+    """Keep systemctl from switching the init script's links as well, whose state is another."""
+    before = os.environ.get(_SKIP_LINKS)
+    os.environ[_SKIP_LINKS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SKIP_LINKS]
+        else:
+            os.environ[_SKIP_LINKS] = before
+
+
+def _disabled(plan: Plan, functions: Functions) -> list[str]:
+    return [one for one in plan.platform.services if not functions["service.enabled"](one)]

@@ -1,0 +1,232 @@
+"""The three steps on a small cf: what they set, what they leave, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cf_world import AUTH, CF, LOOP, RELAY, SUBMIT, Wishes, every_step
+from james_client.cf import edits
+from james_client.cf.text import Cf, CfError
+
+
+def test_all_three_steps_make_james_the_only_way_out() -> None:
+    cf = Cf(CF)
+    every_step(cf, Wishes())
+    assert edits.facts(cf) == {
+        "submission program": False,
+        "smart host": "esmtp:localhost",
+        "local relay": "esmtp:localhost",
+        "mail hub": "esmtp:localhost",
+        "hub rule": True,
+        "relay rule": True,
+        "mailer": "esmtp",
+        "flags": "mDFMuXak0",
+        "arguments": "TCP $h",
+        "names kept local": ["root", "admin"],
+        "ServiceSwitchFile": None,
+        "DeliveryMode": "background",
+        "AuthMechanisms": "LOGIN PLAIN",
+        "DefaultAuthInfo": "/etc/mail/james-auth-info",
+        "AuthOptions": "A",
+        "authinfo ruleset": False,
+        "compulsory AUTH": True,
+    }
+    assert edits.missing(cf, Wishes()) == []
+
+
+def test_only_lines_that_a_step_owns_are_touched() -> None:
+    cf = Cf(CF)
+    every_step(cf, Wishes())
+    kept = [line for line in CF.splitlines() if line in cf.render().splitlines()]
+    lost = [line for line in CF.splitlines() if line not in kept]
+    assert lost == [
+        b"DS",
+        b"#O AuthMechanisms=EXTERNAL GSSAPI",
+        b"#O DefaultAuthInfo=/etc/mail/default-auth-info",
+        b"#O AuthOptions",
+        b"Sauthinfo",
+        b"Mesmtp,\t\tP=[IPC], F=mDFMuXa, S=EnvFromSMTP, E=\\r\\n, L=990,",
+    ]
+
+
+def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled() -> None:
+    by_hand = CF.replace(b"\nDS\n", b"\nDSesmtp:localhost\nDResmtp:localhost\nDHesmtp:localhost\n")
+    by_hand = by_hand.replace(b"F=mDFMuXa,", b"F=kmDFMuXa,")
+    for name, value in (
+        ("Mechanisms=EXTERNAL GSSAPI", "Mechanisms=LOGIN PLAIN"),
+        ("Options", "Options=A"),
+    ):
+        by_hand = by_hand.replace(f"#O Auth{name}\n".encode(), f"O Auth{value}\n".encode())
+    cf = Cf(by_hand)
+    assert edits.missing(cf, Wishes()) == [
+        "relay rule: none, wanted R< > $+ $: < $R > $1 try relay",
+        "hub rule: none, wanted R< > $+ $: < $H > $1 try hub",
+        "flags of mailer esmtp: kmDFMuXa, wanted kmDFMuXa0",
+        "DefaultAuthInfo: none, wanted /etc/mail/james-auth-info",
+        "authinfo ruleset: authinfo, wanted JamesUnusedAuthinfo",
+        "compulsory AUTH: not there",
+    ]
+    assert cf.render() == by_hand
+    every_step(cf, Wishes())
+    for once in (
+        b"\nDSesmtp",
+        b"\nDResmtp",
+        b"\nDHesmtp",
+        b"\nO AuthMechanisms",
+        b"\nO AuthOptions",
+    ):
+        assert cf.render().count(once) == 1
+    assert edits.missing(cf, Wishes()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "thing", "found"),
+    [
+        ({"port": 2525}, "arguments", "TCP $h 2525"),
+        ({"mx_lookup": True}, "flags", "mDFMuXak"),
+        ({"host": "[IPv6:::1]"}, "mail hub", "esmtp:[IPv6:::1]"),
+        ({"mailer": "relay"}, "flags", "mDFMuXa8k0"),
+        ({"dns": False}, "ServiceSwitchFile", edits.SWITCH_FILE),
+    ],
+)
+def test_other_relay_settings_replace_the_earlier_ones_and_back(
+    change: dict[str, object], thing: str, found: str
+) -> None:
+    cf = Cf(CF)
+    every_step(cf, Wishes())
+    first = cf.render()
+    other = replace(RELAY, **change)  # type: ignore[arg-type]
+    every_step(cf, Wishes(relay=other))
+    assert edits.facts(cf)[thing] == found
+    every_step(cf, Wishes())
+    assert cf.render() == first
+
+
+def test_auth_not_required_any_more_takes_the_rules_away_again() -> None:
+    cf = Cf(CF)
+    edits.client_auth(cf, replace(AUTH, required=False), RELAY)
+    without = cf.render()
+    assert edits.client_auth(cf, AUTH, RELAY) == {"compulsory AUTH": {"old": None, "new": True}}
+    assert cf.render() != without
+    assert edits.client_auth(cf, replace(AUTH, required=False), RELAY) == {
+        "compulsory AUTH": {"old": True, "new": None}
+    }
+    assert cf.render() == without
+
+
+def test_the_rules_of_compulsory_auth_follow_the_relay() -> None:
+    cf = Cf(CF)
+    every_step(cf, Wishes())
+    assert b"<> <localhost>" in cf.render()
+    edits.relay(cf, replace(RELAY, host="james.example.com"))
+    assert b"<> <localhost>" not in cf.render()
+    assert b"<> <james.example.com>" in cf.render()
+
+
+def test_submit_cf_gets_its_auth_and_nothing_it_has() -> None:
+    cf = Cf(SUBMIT)
+    assert edits.relay(cf, RELAY) == {}
+    assert edits.loop_check(cf, RELAY, LOOP) == {}
+    assert cf.render() == SUBMIT
+    edits.client_auth(cf, AUTH, RELAY)
+    assert cf.option("DeliveryMode") == "queue"
+    assert cf.option("DefaultAuthInfo") == "/etc/mail/james-msp-auth-info"
+    assert b"<$&h>" not in cf.render(), "all of the submission program's mail goes to one host"
+    edits.relay(cf, replace(RELAY, host="james.example.com", port=2525))
+    assert (cf.macro("MTAHost"), cf.mailer("relay").args) == (  # type: ignore[union-attr]
+        "[james.example.com]",
+        "TCP $h 2525",
+    )
+
+
+def test_submit_cf_stays_as_it_is_where_programs_are_to_have_no_auth() -> None:
+    cf = Cf(SUBMIT)
+    assert edits.client_auth(cf, replace(AUTH, programs="none"), RELAY) == {}
+    assert edits.client_auth(cf, None, RELAY) == {}
+    assert cf.render() == SUBMIT
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "merged"),
+    [
+        (None, "A", "A"),
+        ("A", "A", "A"),
+        ("p,y", "A", "p,y,A"),
+        ("A p", "A", "A p"),
+        ("p y", "A,m", "p,y,A,m"),
+        ("A,p", "", "p"),
+    ],
+)
+def test_auth_options_are_merged(present: str | None, wanted: str, merged: str) -> None:
+    line = b"#O AuthOptions" if present is None else f"O AuthOptions={present}".encode()
+    cf = Cf(CF.replace(b"#O AuthOptions", line))
+    edits.client_auth(cf, replace(AUTH, options=wanted), RELAY)
+    assert cf.option("AuthOptions") == merged
+
+
+def test_other_mechanisms_are_kept_behind_login_and_plain() -> None:
+    cf = Cf(CF.replace(b"#O AuthMechanisms=EXTERNAL", b"O authmechanisms = plain EXTERNAL"))
+    edits.client_auth(cf, AUTH, RELAY)
+    assert cf.option("AuthMechanisms") == "LOGIN PLAIN EXTERNAL GSSAPI"
+
+
+def test_the_last_macro_line_before_the_rules_counts() -> None:
+    cf = Cf(CF.replace(b"\nDS\n", b"\nDSone\nD{S}two\n") + b"DSthree\n")
+    assert cf.macro("S") == "two"
+    edits.relay(cf, RELAY)
+    assert b"\nDSone\nD{S}esmtp:localhost\n" in cf.render()
+    assert cf.render().endswith(b"DSthree\n")
+
+
+Damage = Callable[[bytes], bytes]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda cf: cf.replace(b"Mesmtp", b"Mxsmtp"), "expected a mailer 'esmtp'"),
+        (lambda cf: cf + b"Mesmtp, P=[IPC], A=TCP $h\n", r"line \d+: expected one mailer 'esmtp'"),
+        (lambda cf: cf.replace(b"P=[IPC]", b"P=/bin/uux"), r"line \d+: .*expected P=\[IPC\]"),
+        (lambda cf: cf.replace(b", F=mDFMuXa,", b","), r"line \d+: .*expected a field F="),
+        (lambda cf: cf.replace(b"$: <> $1", b"$: <mine> $1"), r"line \d+: ruleset 5 is not as"),
+        (lambda cf: cf.replace(b"< > < $1 <> $&h >", b"<$H> $1"), r"line \d+: ruleset 5 is not as"),
+        (lambda cf: cf.replace(b"localaddr=5", b"other=6"), "expected ruleset 5"),
+    ],
+    ids=["no mailer", "two mailers", "no TCP", "no flags", "own head", "own middle", "none"],
+)
+def test_what_cannot_be_edited_is_refused_and_left_alone(damage: Damage, said: str) -> None:
+    broken = damage(CF)
+    assert broken != CF
+    cf = Cf(broken)
+    with pytest.raises(CfError, match=said):
+        edits.relay(cf, RELAY)
+    assert cf.render() == broken, "no half edit"
+
+
+def test_auth_cannot_be_compulsory_without_tls_rcpt() -> None:
+    old = CF.replace(b"Stls_rcpt\n", b"")
+    cf = Cf(old)
+    with pytest.raises(CfError, match="expected ruleset tls_rcpt"):
+        edits.client_auth(cf, AUTH, RELAY)
+    assert cf.render() == old
+    edits.client_auth(cf, replace(AUTH, required=False), RELAY)
+    assert cf.option("AuthMechanisms") == "LOGIN PLAIN"
+
+
+@pytest.mark.parametrize("text", [CF, SUBMIT], ids=["sendmail.cf", "submit.cf"])
+def test_line_endings_are_kept(text: bytes) -> None:
+    plain, other, cut = Cf(text), Cf(text.replace(b"\n", b"\r\n")), Cf(text.rstrip(b"\n"))
+    for cf in (plain, other, cut):
+        every_step(cf, Wishes(relay=replace(RELAY, port=2525)))
+    assert other.render() == plain.render().replace(b"\n", b"\r\n")
+    assert cut.render() == plain.render().rstrip(b"\n")
+
+
+def test_a_failed_step_leaves_the_cf_usable() -> None:
+    cf = Cf(CF)
+    with pytest.raises(CfError):
+        edits.relay(cf, replace(RELAY, mailer="nosuch"))
+    every_step(cf, Wishes())
+    assert edits.missing(cf, Wishes()) == []

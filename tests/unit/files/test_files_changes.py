@@ -1,0 +1,66 @@
+"""What a run reports: old and new in words, a diff that shows no secret."""
+
+from __future__ import annotations
+
+import pytest
+from files_world import SECRET
+from james_client.files import place as sendmail_files
+from james_client.files.place import Candidate, Snapshot
+
+
+def changed(old: bytes | None, new: bytes | None, **more: object) -> dict[str, str | None]:
+    before = Snapshot("/etc/mail/x", old, 0o644 if old is not None else 0)
+    return sendmail_files.changes([Candidate(before, new, uid=0, gid=0, **more)])["/etc/mail/x"]
+
+
+def test_a_text_file_is_told_with_a_diff() -> None:
+    told = changed(b"a\nb\n", b"a\nc\n")
+    assert told["old"] == told["new"] == "4 bytes, mode 0644, uid 0, gid 0"
+    assert told["diff"].splitlines()[2:] == ["@@ -1,2 +1,2 @@", " a", "-b", "+c"]
+
+
+def test_a_new_and_a_removed_file_have_one_side() -> None:
+    assert changed(None, b"a\n")["old"] is None
+    assert changed(b"a\n", None)["new"] is None
+    assert changed(b"a\n", None)["diff"].endswith("-a\n")
+
+
+def test_nothing_is_told_of_a_file_that_stays() -> None:
+    before = Snapshot("/etc/mail/x", b"a\n", 0o644)
+    assert sendmail_files.changes([Candidate(before, b"a\n")]) == {}
+
+
+def test_a_secret_is_not_shown_in_any_way() -> None:
+    told = changed(SECRET, SECRET * 3, secret=True)
+    assert told["diff"] == "(not shown)"
+    assert told["old"] == "(not shown), mode 0644, uid 0, gid 0"
+    assert "pa55word" not in str(told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'AuthInfo:example.org "U:me" "P:pl4nted"',
+        b'authinfo: "P=cGw0bnRlZA== pl4nted"\r',
+        b"\tKx AUTHINFO:a pl4nted \xff",
+    ],
+)
+def test_what_follows_authinfo_is_masked(line) -> None:
+    told = changed(line + b"\n", b"other\n" + line.replace(b"nted", b"nted2") + b"\n")
+    assert "pl4nted" not in told["diff"]
+    assert "(not shown)" in told["diff"]
+    assert "+other" in told["diff"]
+
+
+def test_a_plain_diff_would_show_it() -> None:
+    assert "pl4nted" in changed(b"x\n", b"AuthInf:pl4nted\n")["diff"]
+
+
+def test_bytes_that_are_no_text_do_no_harm() -> None:
+    assert "\\xff" in changed(b"\xff\r\n", b"\xfe\r\n")["diff"]
+    assert changed(b"\0", b"\1")["diff"] == "(binary)"
+    assert changed(b"a\n", b"b\n" * 200_000)["diff"] == "(too large to show)"
+
+
+def test_a_missing_newline_at_the_end_is_told() -> None:
+    assert changed(b"a", b"a\n")["diff"].count("\\ No newline at end of file") == 1

@@ -1,0 +1,124 @@
+"""
+A run killed before and after each of its calls into the system leaves each file old or new.
+
+By default at every call that changes something; with ``CAMPAIGN=1`` in the environment at those
+that only look, too (some 5,000 kills, a few minutes).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from files_world import EVERY_CALL, NEW, World, forked
+from james_client.files import place as sendmail_files
+from james_client.files import renames as sendmail_stage
+
+CHANGING = [
+    *("open", "write", "pwrite", "ftruncate", "fsync", "fchown", "fchmod", "utime"),
+    *("rename", "link", "unlink", "mkdir", "rmdir", "setxattr", "removexattr"),
+]
+LOOKING = ["close", "read", "stat", "fstat", "scandir"]
+KILLED = signal.SIGKILL
+
+
+def fault_points(kill_at: int, after: bool) -> list[str]:
+    """Wrap what the modules call in ``os``; the kill_at-th call ends the process."""
+    seen: list[str] = []
+
+    def wrapped(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            if name == "open" and not EVERY_CALL and not int(str(args[1])) & os.O_CREAT:
+                return real(*args, **kwargs)
+            seen.append(name)
+            mine = len(seen) == kill_at
+            if mine and not after:
+                os.kill(os.getpid(), KILLED)
+            try:
+                return real(*args, **kwargs)
+            finally:
+                if mine:
+                    os.kill(os.getpid(), KILLED)
+
+        return call
+
+    for name in CHANGING + LOOKING * EVERY_CALL:
+        setattr(os, name, wrapped(name, getattr(os, name)))
+    sendmail_stage._renameat2 = wrapped("renameat2", sendmail_stage._renameat2)  # type: ignore
+    return seen
+
+
+def killed(task: Callable[[], object], point: int, after: bool) -> bool:
+    """Run the task in a child with one fault point; False if it ended before reaching that."""
+
+    def child() -> None:
+        fault_points(point, after)
+        task()
+
+    if (status := forked(child)) == 0:
+        return False
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == KILLED, f"point {point}: {status}"
+    return True
+
+
+def campaign(folder: Path, task: Callable[[World], object]) -> int:
+    """Kill the task before and after each call and check what is left; give the kills."""
+    for number in itertools.count():
+        world = World(folder / str(number)).build()
+        first = world.states()
+        if not killed(lambda world=world: task(world), 1 + number // 2, bool(number % 2)):
+            return number
+        world.assert_whole()
+        assert all(backup.paths for backup in sendmail_files.backups(world.backups))
+        world.assert_goes_on()
+        assert world.states() == first
+    raise AssertionError
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "second name"])
+def test_placing_survives_a_kill_at_every_call(tmp_path, monkeypatch, exchange) -> None:
+    if not exchange:
+        monkeypatch.setattr(sendmail_stage, "_renameat2", lambda *_: False)
+    assert campaign(tmp_path, World.place) >= 100
+
+
+def test_going_back_survives_a_kill_at_every_call(tmp_path) -> None:
+    for number in itertools.count():
+        world = World(tmp_path / str(number)).build()
+        first = world.states()
+        world.place()
+
+        def back(world: World = world) -> None:
+            sendmail_files.restore_first(world.backups, **world.call)
+
+        if not killed(back, 1 + number // 2, bool(number % 2)):
+            break
+        world.assert_whole()
+        back()
+        assert world.states() == first
+        assert world.litter() == []
+    assert number >= 100
+
+
+def test_a_plain_write_is_caught_by_the_same_checks(tmp_path) -> None:
+    def plain(world: World) -> None:
+        for name in ("knobs", "auth", "cf"):
+            fd = os.open(world.path(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.write(fd, NEW[name] or b"")
+            os.close(fd)
+
+    with pytest.raises(AssertionError, match=r"neither old nor new|pa55word|\['"):
+        campaign(tmp_path, plain)
+
+
+def test_the_wrong_order_is_caught_by_the_same_checks(tmp_path) -> None:
+    def backwards(world: World) -> None:
+        turned = world.candidates()[::-1]
+        sendmail_files.place(turned, world.backups, **world.call)
+
+    with pytest.raises(AssertionError, match="no prefix"):
+        campaign(tmp_path, backwards)

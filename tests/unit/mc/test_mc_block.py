@@ -1,0 +1,182 @@
+"""The block in the mc: where it stands, what it keeps, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from cf_world import AUTH, CF, LOOP, RELAY, SUBMIT, Wishes, every_step
+from hypothesis import given
+from hypothesis import strategies as st
+from james_client.cf.text import Cf
+from james_client.mc.block import BEGIN, END, Mc, McError
+from james_client.mc.text import literal
+
+MC = b"""divert(-1)dnl
+# This isn't a comment of m4's yet, and MAILER(smtp) in it is none.
+divert(0)dnl
+include(`/usr/share/sendmail/cf/m4/cf.m4')dnl
+OSTYPE(`linux')dnl
+dnl define(`SMART_HOST', `mail.example.com')
+define(`SMART_HOST', `mail.example.com')dnl
+dnl MAILER(`smtp')
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+"""
+MSP = MC[: MC.index(b"MAILER(`local')")] + b"FEATURE(`msp', `[127.0.0.1]')dnl\n"
+
+
+def edited(data: bytes, cf: bytes = CF, wishes: Wishes | None = None) -> bytes:
+    """Give the mc with all three sections."""
+    wishes = wishes or Wishes()
+    config, mc = Cf(cf), Mc(data)
+    every_step(config, wishes)
+    mc.relay(config, wishes.relay)
+    mc.loop_check(config, wishes.relay, wishes.loop)
+    mc.client_auth(config, wishes.auth, wishes.relay)
+    return mc.render()
+
+
+def test_the_block_stands_before_the_first_mailer_line() -> None:
+    lines = edited(MC).decode().splitlines()
+    assert lines[lines.index(END) + 1] == "MAILER(`local')dnl"
+    assert lines.index(BEGIN) > lines.index("define(`SMART_HOST', `mail.example.com')dnl")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MC,
+        MSP,
+        MC.replace(b"\n", b"\r\n"),
+        MC.rstrip(b"\n"),
+        MC.replace(b"dnl d", b"dnl \xff\xe9 d"),
+    ],
+    ids=["mc", "submit.mc", "CRLF", "no final newline", "not UTF-8"],
+)
+def test_the_block_can_be_taken_out_again(data: bytes) -> None:
+    assert Mc(data).render() == data
+    with_block = edited(data, SUBMIT if data is MSP else CF)
+    assert Mc(with_block).render() == with_block
+    mc = Mc(with_block)
+    assert mc.has_block
+    mc.remove_block()
+    assert not mc.has_block
+    assert mc.render() == data
+
+
+def test_a_step_alone_keeps_the_other_sections() -> None:
+    mc, config = Mc(edited(MC)), Cf(CF)
+    every_step(config, Wishes())
+    other = replace(RELAY, host="james.example.com", mailer="relay", port=2525)
+    assert set(mc.relay(config, other)) == {
+        "mc section relay",
+        "mc section loop",
+        "mc section auth",
+    }
+    text = mc.render().decode()
+    assert "define(`RELAY_MAILER_ARGS', ``TCP $h 2525'')dnl" in text
+    assert re.findall(r"MODIFY_MAILER_FLAGS\(`(\w+)'", text) == ["RELAY", "RELAY"]
+    assert "<> <james.example.com>" in text and "<> <localhost>" not in text
+    assert mc.relay(config, other) == {}
+
+
+def test_nothing_is_written_where_nothing_is_wanted() -> None:
+    mc = Mc(MSP)
+    assert mc.loop_check(Cf(SUBMIT), RELAY, LOOP) == {}
+    assert mc.client_auth(Cf(SUBMIT), None, RELAY) == {}
+    assert mc.client_auth(Cf(SUBMIT), replace(AUTH, programs="none"), RELAY) == {}
+    assert mc.render() == MSP
+
+
+@pytest.mark.parametrize(
+    ("late", "name"),
+    [
+        ("define(`SMART_HOST', `other')dnl", "SMART_HOST"),
+        ("undefine(`MAIL_HUB')dnl", "MAIL_HUB"),
+        ("  define(confAUTH_OPTIONS, `p')dnl", "confAUTH_OPTIONS"),
+        ("LOCAL_CONFIG\nDSother", "DS"),
+        ("LOCAL_RULESETS\nO AuthOptions=p", "O AuthOptions"),
+        ("LOCAL_RULESETS\nSauthinfo", "Sauthinfo"),
+        ("LOCAL_RULESETS\nStls_rcpt", "Stls_rcpt"),
+        ("MAILER_DEFINITIONS\nMesmtp, P=[IPC], A=TCP $h", "Mesmtp"),
+    ],
+)
+def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name: str) -> None:
+    data = MC + late.encode() + b"\n"
+    line = data.count(b"\n")
+    with pytest.raises(McError, match=rf"line {line}: '{name}' is set here .* mc:manage") as caught:
+        edited(data)
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "dnl define(`SMART_HOST', `other')",
+        "define(`confTO_IDENT', `0')dnl",
+        "define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl comes too late",
+        "LOCAL_CONFIG\nO AuthOptions=p",
+        "LOCAL_CONFIG\nD{Shop}x",
+    ],
+)
+def test_a_line_that_does_no_harm_is_left_alone(harmless: str) -> None:
+    assert edited(MC + harmless.encode() + b"\n").endswith(harmless.encode() + b"\n")
+
+
+def test_flags_set_between_the_block_and_the_smtp_mailer_are_refused() -> None:
+    data = MC.replace(
+        b"MAILER(`smtp')dnl\n", b"MODIFY_MAILER_FLAGS(`ESMTP', `x')dnl\nMAILER(`smtp')\n"
+    )
+    data = data.replace(b"dnl MODIFY", b"MODIFY")
+    with pytest.raises(McError, match=r"line \d+: 'ESMTP_MF_' is set here"):
+        edited(data)
+
+
+def test_mailer_lines_in_an_include_are_refused_with_its_line() -> None:
+    data = MC[: MC.index(b"MAILER(`local')")] + b"include(`/etc/mail/mailers.m4')dnl\n"
+    with pytest.raises(McError, match=r"expected a line MAILER.*line 9 \(include\(`/etc/mail/mail"):
+        edited(data)
+
+
+def test_a_mailer_line_inside_quotes_moves_the_block_before_them() -> None:
+    data = MC.replace(b"MAILER(`local')dnl\n", b"ifdef(`X', `\nMAILER(`local')\n')dnl\n")
+    lines = edited(data).decode().splitlines()
+    assert lines[lines.index(END) + 1] == "ifdef(`X', `"
+
+
+def test_a_mailer_without_a_name_in_m4_is_refused() -> None:
+    with pytest.raises(McError, match="mailer 'mine' has no flags in m4: expected one of dsmtp"):
+        Mc(MC).relay(Cf(CF), replace(RELAY, mailer="mine"))
+
+
+@pytest.mark.parametrize("mark", [BEGIN, END])
+def test_half_a_block_is_refused(mark: str) -> None:
+    with_block = edited(MC).replace(mark.encode() + b"\n", b"")
+    with pytest.raises(McError, match=r"line \d+: expected one block"):
+        Mc(with_block)
+
+
+@given(st.text(max_size=40))
+def test_what_m4_cannot_write_is_refused(value: str) -> None:
+    try:
+        quoted = literal(value)
+    except McError:
+        assert re.search(r"[`']|[^\x20-\x7e\t\n]", value)
+    else:
+        assert quoted.count("`") == quoted.count("'")
+        assert not re.search(r"\$[0-9*@#]", quoted)
+
+
+@given(st.binary(max_size=500))
+def test_any_bytes_come_back_as_they_were(data: bytes) -> None:
+    assert Mc(data).render() == data
+    with_anchor = data + b"\nMAILER(`smtp')dnl\n"
+    try:
+        result = edited(with_anchor)
+    except McError:
+        return
+    mc = Mc(result)
+    mc.remove_block()
+    assert mc.render() == with_anchor

@@ -1,0 +1,137 @@
+"""Processes end in time, say no more than they may, and see no more than they need."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from james_client.mta.ask import Mailer, RunError, routes, run, version, why_not_james, words
+from james_client.mta.trace import Route
+
+
+def test_output_status_and_input_come_back():
+    """What goes in comes out, bytes that are no text included."""
+    done = run(["/bin/sh", "-c", "cat; echo no >&2; exit 3"], given=b"yes\xff\n" * 100_000)
+    assert done.status == 3
+    assert done.err == "no\n"
+    assert done.out.encode("utf-8", "surrogateescape") == b"yes\xff\n" * 100_000
+
+
+def test_the_environment_is_minimal(monkeypatch):
+    """Nothing of ours is handed on."""
+    monkeypatch.setenv("PLANTED", "leak")
+    names = {line.partition("=")[0] for line in run(["/usr/bin/env"]).out.splitlines()}
+    assert names == {"PATH", "LC_ALL", "HOME"}
+
+
+def test_a_process_that_hangs_is_stopped_with_its_children(tmp_path):
+    """The whole session is killed, not only the first process."""
+    alive = tmp_path / "pid"
+    with pytest.raises(RunError, match=r"sh: did not end within 0\.5 s and was stopped"):
+        run(["/bin/sh", "-c", f"sleep 300 & echo $! > {alive}; wait"], timeout=0.5)
+    child = int(alive.read_text())
+    deadline = time.monotonic() + 10
+    while _lives(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _lives(child)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_endless_output_is_stopped():
+    """A process that never stops talking cannot fill the memory."""
+    with pytest.raises(RunError, match="printed more than"):
+        run(["/usr/bin/yes"], timeout=60)
+
+
+@pytest.mark.parametrize("path", ["/nonexistent/sendmail", "/etc/passwd", "/etc"])
+def test_what_cannot_be_started_is_named(path):
+    """Missing, not executable, or a directory: an error with the path."""
+    with pytest.raises(RunError, match=f"{path}: cannot be started"):
+        run([path])
+
+
+@pytest.mark.parametrize("path", ["/bin/true", "/bin/cat", "/bin/echo"])
+def test_another_program_is_not_taken_for_sendmail(path):
+    """Success of a stand-in that understands no option proves nothing."""
+    with pytest.raises(RunError, match=f"{path}: found .*, which is not sendmail"):
+        version(path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", " ", "a\nb", "a\0b", "a\tb", " a", "a ", "a" * 251, "é" * 130, "a\u2028b", None, 5],
+)
+def test_what_is_no_address_reaches_no_command_line(address):
+    """The error comes before sendmail would be started: /nonexistent is not even tried."""
+    with pytest.raises(RunError, match="expected"):
+        routes("/etc/mail/sendmail.cf", [address], binary="/nonexistent")
+
+
+def test_no_address_needs_no_process():
+    """Nothing asked, nothing started."""
+    assert routes("/etc/mail/sendmail.cf", [], binary="/nonexistent") == []
+
+
+def test_words_are_one_scrubbed_line():
+    """Repetition, line ends and credentials go."""
+    done = run(["/bin/sh", "-c", "echo a; echo a; echo '>>> AUTH PLAIN c2VjcmV0' >&2"])
+    assert words(done) == ">>> AUTH PLAIN (hidden); a"
+    assert len(words(run(["/usr/bin/seq", "1", "100000"]))) == 500
+
+
+@dataclass(frozen=True)
+class Relay:
+    """As in the pillar."""
+
+    host: str = "localhost"
+    mailer: str = "esmtp"
+    port: int = 25
+
+
+MAILERS = {
+    "esmtp": Mailer("esmtp", "[IPC]", "k", "TCP $h"),
+    "relay": Mailer("relay", "[IPC]", "k", "TCP $h 2525"),
+    "local": Mailer("local", "/usr/sbin/sensible-mda", "5", "sensible-mda"),
+}
+
+
+@pytest.mark.parametrize(
+    ("mailer", "host", "relay", "msp"),
+    [
+        ("esmtp", "localhost", Relay(), False),
+        ("esmtp", "[127.0.0.1]", Relay(), False),
+        ("esmtp", "[IPv6:::1]", Relay("[::1]"), False),
+        ("esmtp", "James.Example.Test.", Relay("james.example.test"), False),
+        ("relay", "[127.0.0.1]", Relay(port=2525), True),
+    ],
+)
+def test_what_reaches_james(mailer, host, relay, msp):
+    """All spellings of the loopback are one place."""
+    assert why_not_james(Route("a", mailer, host, "a"), relay, MAILERS, msp=msp) is None
+
+
+@pytest.mark.parametrize(
+    ("mailer", "host", "relay", "reason"),
+    [
+        ("local", "", Relay(), "it stays on this host"),
+        ("esmtp", "example.org", Relay(), "it goes to example.org, not to localhost"),
+        ("esmtp", "localhost", Relay(port=2525), "it goes to port 25, not to 2525"),
+        ("relay", "localhost", Relay(port=2525), "it goes by mailer relay, not by esmtp"),
+        ("gone", "localhost", Relay(), "mailer gone does not exist"),
+    ],
+)
+def test_what_does_not_reach_james(mailer, host, relay, reason):
+    """The reason names what is wrong."""
+    assert reason in (why_not_james(Route("a", mailer, host, "a"), relay, MAILERS) or "")
+
+
+def test_a_refused_address_does_not_reach_james():
+    """Sendmail's own words are handed on."""
+    route = Route("a", "esmtp", "localhost", "a", "User unknown")
+    assert why_not_james(route, Relay(), MAILERS) == "sendmail refuses it: User unknown"

@@ -1,0 +1,63 @@
+"""No MTA is replaced unasked, whether its name is known or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from james_client.run.load import refuse_other_mta
+from james_client.run.plan import PlanError
+
+
+def host(tmp_path: Path, *, program: bool, cf: bool, replace_mta: bool = False) -> Any:
+    paths = {"sendmail": tmp_path / "sendmail", "cf": tmp_path / "sendmail.cf"}
+    for name, wanted in (("sendmail", program), ("cf", cf)):
+        if wanted:
+            paths[name].touch()
+    names = {name: str(path) for name, path in paths.items()}
+    return SimpleNamespace(
+        platform=SimpleNamespace(other_mtas=("postfix",), **names),
+        settings=SimpleNamespace(package=SimpleNamespace(replace_mta=replace_mta)),
+    )
+
+
+def packages(*names: str) -> dict[str, Any]:
+    return {"pkg.list_pkgs": lambda: dict.fromkeys(names, "1")}
+
+
+@pytest.mark.parametrize(
+    ("installed", "program", "cf", "named"),
+    [
+        (["postfix"], True, False, "postfix"),
+        (["postfix"], True, True, "postfix"),
+        (["some-mta"], True, False, "owner of .*/sendmail"),
+    ],
+)
+def test_another_mta_is_refused(
+    tmp_path: Path, installed: list[str], program: bool, cf: bool, named: str
+) -> None:
+    plan = host(tmp_path, program=program, cf=cf)
+    with pytest.raises(PlanError, match=f"{named}.*replace_mta: true"):
+        refuse_other_mta(plan, packages(*installed))
+
+
+@pytest.mark.parametrize(
+    ("installed", "program", "cf"),
+    [
+        ([], False, False),
+        (["sendmail-bin"], True, True),
+        (["sendmail-bin"], True, False),  # its cf was lost: another error names that
+        ([], True, True),  # built by hand, or the system's own
+    ],
+)
+def test_sendmail_or_none_is_not(
+    tmp_path: Path, installed: list[str], program: bool, cf: bool
+) -> None:
+    refuse_other_mta(host(tmp_path, program=program, cf=cf), packages(*installed))
+
+
+def test_the_pillar_may_allow_it(tmp_path: Path) -> None:
+    plan = host(tmp_path, program=True, cf=False, replace_mta=True)
+    refuse_other_mta(plan, packages("postfix"))

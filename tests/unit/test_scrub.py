@@ -1,0 +1,143 @@
+"""No transcript shows a credential, whatever its form; what is innocent stays."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from james_client.scrub import HIDDEN, scrub
+from james_client.wishes.settings import Secret
+
+PASSWORD = "Zx9-Quelle&%Bach"
+ENDS = ("\n", "\r\n", "\r")
+
+
+def b64(text: str) -> str:
+    """Give the base64 form of a text."""
+    return base64.b64encode(text.encode()).decode()
+
+
+# (what was said, what may be shown); None: the line may be shown as it is
+PLAIN = [
+    ("220 mail.example.test SMTP", None),
+    (">>> EHLO mail.example.test", None),
+    ("250-mail.example.test Hello", None),
+    ("250-AUTH LOGIN PLAIN", None),
+    ("250 AUTH=LOGIN PLAIN", None),
+    (f">>> AUTH PLAIN {b64(chr(0).join(('', 'sendmail', PASSWORD)))}", f">>> AUTH PLAIN {HIDDEN}"),
+    ("235 Authentication Successful", None),
+    (">>> MAIL From:<root@example.test> SIZE=33 AUTH=root@example.test", None),
+    ("250 2.1.0 Sender <root@example.test> OK", None),
+]
+LOGIN = [
+    ("250 AUTH LOGIN PLAIN", None),
+    (">>> AUTH LOGIN", None),
+    ("334 VXNlcm5hbWU6", f"334 {HIDDEN}"),
+    (f">>> {b64('sendmail')}", f">>> {HIDDEN}"),
+    ("334 UGFzc3dvcmQ6", f"334 {HIDDEN}"),
+    (f">>> {b64(PASSWORD)}", f">>> {HIDDEN}"),
+    ("535 Authentication Failed", None),
+    (">>> QUIT", None),
+    ("221 bye", None),
+]
+FOLDED = [
+    (">>> AUTH PLAIN", None),
+    ("334 ", f"334 {HIDDEN}"),
+    (f">>> {b64(PASSWORD)[:8]}", f">>> {HIDDEN}"),
+    (f"    {b64(PASSWORD)[8:]}", f"    {HIDDEN}"),
+    ("235 ok", None),
+    ("root... Sent", None),
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("verb", ["AUTH", "auth", "Auth"])
+@pytest.mark.parametrize("pairs", [PLAIN, LOGIN, FOLDED], ids=["plain", "login", "folded"])
+def test_a_dialogue_loses_its_credentials_and_nothing_else(pairs, verb, end):
+    """Base64 responses and challenges go; every other line stays as it was."""
+    said = [line.replace("AUTH", verb) for line, _ in pairs]
+    shown = [(line if hidden is None else hidden).replace("AUTH", verb) for line, hidden in pairs]
+    assert scrub(end.join(said) + end) == end.join(shown) + end
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"send: 'AUTH PLAIN {b64(PASSWORD)}\\r\\n'",
+        f"01234 >>> AUTH PLAIN {b64(PASSWORD)}",
+        f"250 AUTH PLAIN\\r\\nAUTH PLAIN {b64(PASSWORD)}\\r\\n",
+        f"['250 ok', '>>> AUTH LOGIN', '334 x', '>>> {b64(PASSWORD)}']",
+        f"050 >>> AUTH LOGIN {b64(PASSWORD)}",
+        f"NOQUEUE: AUTH scram-sha-256 {b64(PASSWORD)}",
+    ],
+)
+def test_other_ways_to_write_a_dialogue(line):
+    """Reprs, logs and collapsed transcripts are covered too."""
+    assert b64(PASSWORD)[:12] not in scrub(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "250-AUTH LOGIN PLAIN CRAM-MD5",
+        ">>> MAIL From:<a@b> AUTH=c@d",
+        "root... Deferred: Temporary AUTH failure",
+        "AUTH=client, relay=localhost, mech=LOGIN, bits=0",
+        "454 4.7.0 James has not authenticated us",
+    ],
+)
+def test_innocent_lines_stay(line):
+    """A capability, a parameter, a log line or an error text is no credential."""
+    assert scrub(line + "\nnext line\n") == line + "\nnext line\n"
+
+
+def test_a_connection_that_breaks_inside_auth_still_tells_why():
+    """What sendmail says after a broken dialogue is not hidden with it."""
+    text = f">>> AUTH PLAIN {b64(PASSWORD)}\nroot... Deferred: Connection reset by localhost\n"
+    assert "Deferred: Connection reset" in scrub(text)
+
+
+SECRETS = st.text(min_size=4, max_size=40).filter(
+    lambda text: len(text.encode("utf-8", "replace")) > 5
+)
+
+
+@given(secret=SECRETS, before=st.binary(max_size=5), after=st.binary(max_size=5))
+def test_a_known_secret_goes_in_every_form(secret, before, after):
+    """Raw, base64 at any alignment, URL, JSON, XML and repr forms are all found."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    whole = base64.b64encode(before + raw + after).decode()
+    forms = {
+        secret,
+        whole,
+        base64.urlsafe_b64encode(before + raw + after).decode(),
+        quote(raw),
+        quote_plus(raw),
+        json.dumps(secret)[1:-1]
+        if secret.isprintable() and max(map(ord, secret)) < 0x10000
+        else "",
+        escape(secret),
+        repr(secret)[1:-1],
+    }
+    for form in forms - {""}:
+        hidden = scrub(f"x {form} y", [Secret(secret)])
+        assert HIDDEN in hidden
+        assert form == HIDDEN or form not in hidden
+
+
+@given(secret=SECRETS, text=st.text(alphabet="abc def\n", max_size=60))
+def test_a_text_without_the_secret_is_left_alone(secret, text):
+    """The negative twin: nothing is hidden where nothing is secret."""
+    if secret not in text:
+        assert scrub(text, [Secret(secret)]) == text
+
+
+@given(st.text())
+def test_scrubbing_twice_is_scrubbing_once_and_lines_stay(text):
+    """Any text at all: no error, the same number of lines, and a second pass finds nothing."""
+    once = scrub(text)
+    assert len(once.splitlines()) == len(text.splitlines())
+    assert scrub(once) == once
