@@ -12,11 +12,12 @@ from functools import wraps
 from typing import Any
 
 from james_client.answers import status as sendmail_status
-from james_client.errors import CALLER_ERRORS, ERRORS
+from james_client.changes import HostChanges
+from james_client.errors import CallerError
 from james_client.run import live as sendmail_live
 from james_client.run import load as sendmail_salt
+from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
-from james_client.wishes.platform import Changes
 from james_client.wishes.settings import check_backup
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
@@ -40,7 +41,7 @@ def _plain_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except CALLER_ERRORS as err:
+        except CallerError as err:
             raise SaltInvocationError(str(err)) from None
         except ERRORS as err:
             raise CommandExecutionError(str(err)) from None
@@ -53,7 +54,7 @@ def _plan(cf: str | None = None) -> Plan:
     return plan if cf is None else plan.for_one(cf)
 
 
-def _apply(step: Callable[[Plan], Changes], cf: str | None, test: bool) -> Changes:
+def _apply(step: Callable[[Plan], HostChanges], cf: str | None, test: bool) -> HostChanges:
     """Run one step alone: edit, prove, put in place."""
     plan = _plan(cf)
     changes = step(plan)
@@ -63,7 +64,7 @@ def _apply(step: Callable[[Plan], Changes], cf: str | None, test: bool) -> Chang
 
 
 @_plain_errors
-def relay(cf: str | None = None, test: bool = False) -> Changes:
+def relay(cf: str | None = None, test: bool = False) -> HostChanges:
     """Make James the smart host, local relay and mail hub (how-to, step 2).
 
     cf
@@ -82,7 +83,7 @@ def relay(cf: str | None = None, test: bool = False) -> Changes:
 
 
 @_plain_errors
-def loop_check(cf: str | None = None, test: bool = False) -> Changes:
+def loop_check(cf: str | None = None, test: bool = False) -> HostChanges:
     """Set mailer flag k as the pillar says (how-to, step 3).
 
     cf
@@ -100,7 +101,7 @@ def loop_check(cf: str | None = None, test: bool = False) -> Changes:
 
 
 @_plain_errors
-def client_auth(cf: str | None = None, test: bool = False) -> Changes:
+def client_auth(cf: str | None = None, test: bool = False) -> HostChanges:
     """Set SMTP AUTH, and make it compulsory where the pillar says so (how-to, step 4).
 
     cf
@@ -118,7 +119,7 @@ def client_auth(cf: str | None = None, test: bool = False) -> Changes:
 
 
 @_plain_errors
-def credentials(test: bool = False) -> Changes:
+def credentials(test: bool = False) -> HostChanges:
     """Write the credential files from pillar ``sendmail_james:auth``, mode 0600.
 
     test
@@ -134,7 +135,7 @@ def credentials(test: bool = False) -> Changes:
 
 
 @_plain_errors
-def drift() -> Changes:
+def drift() -> HostChanges:
     """Return what differs between the pillar and this host; empty means nothing.
 
     .. code-block:: bash
@@ -234,7 +235,7 @@ def backups() -> list[dict[str, Any]]:
 
 
 @_plain_errors
-def restore(backup: str, force: bool = False, test: bool = False) -> Changes:
+def restore(backup: str, force: bool = False, test: bool = False) -> HostChanges:
     """Bring back what was there before the run that made a backup.
 
     backup

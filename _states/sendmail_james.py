@@ -13,14 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from james_client.answers import status as sendmail_status
-from james_client.errors import ERRORS
+from james_client.changes import Changes
 from james_client.james import account as james_account
 from james_client.run import live as sendmail_live
 from james_client.run import load as sendmail_salt
 from james_client.run import service as sendmail_service
-from james_client.run.live import LiveError
-from james_client.run.plan import Plan
-from james_client.wishes.platform import Changes
+from james_client.run.load import ERRORS
+from james_client.run.plan import Plan, RunError
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]
@@ -40,7 +39,7 @@ def __virtual__() -> str:
 def _plan() -> Plan:
     """Return this run's plan, made from the checked pillar by the first state that asks for it."""
     if globals().get("__low__", {}).get("parallel"):
-        raise LiveError(
+        raise RunError(
             "parallel: True is not possible: the steps of a run share their candidates; remove it"
         )
     if sendmail_salt.CONTEXT_KEY not in __context__:
@@ -79,7 +78,7 @@ def _step(
             return ret | _unknown_yet(plan)
         if plan.placed is not None:
             return _failed(
-                ret, LiveError("sendmail_james.live ran already: this must come before it")
+                ret, RunError("sendmail_james.live ran already: this must come before it")
             )
         changes = edit(plan)
     except ERRORS as err:

@@ -1,30 +1,15 @@
-"""Name the errors that this formula raises: the caller's mistakes, and the system's faults."""
+"""Name the two kinds of error that this formula raises; every one of ours is one of the two."""
 
-from salt.exceptions import CommandExecutionError
+from __future__ import annotations
 
-from james_client.cf.text import CfError
-from james_client.files.place import FilesError
-from james_client.james.smtp import DialogueError
-from james_client.james.webadmin import WebAdminError
-from james_client.mc.block import McError
-from james_client.mta.ask import RunError
-from james_client.run.live import LiveError
-from james_client.run.plan import PlanError
-from james_client.wishes.platform import PlatformError
-from james_client.wishes.settings import SettingsError
 
-CALLER_ERRORS = (SettingsError,)
-FAULTS = (
-    CfError,
-    CommandExecutionError,
-    DialogueError,
-    FilesError,
-    LiveError,
-    McError,
-    OSError,
-    PlanError,
-    PlatformError,
-    RunError,
-    WebAdminError,
-)
-ERRORS = (*CALLER_ERRORS, *FAULTS)
+class ClientError(Exception):
+    """Say what went wrong, where, what was found, what is wanted and how to get there."""
+
+
+class CallerError(ClientError):
+    """Say what the caller (a pillar, a command line) asked for that can't be had."""
+
+
+class FaultError(ClientError):
+    """Say what the host, sendmail or James does not do; the wish itself was fine."""

@@ -353,7 +353,7 @@ def test_the_search_finds_what_is_planted(tmp_path: Path) -> None:
 def test_the_search_finds_what_is_logged(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(*_: Any, **__: Any) -> Any:
         logging.getLogger("sendmail_james").debug("the pillar is %r", PASSWORD)
-        raise sendmail_live.LiveError(f"no way with {PASSWORD}")
+        raise sendmail_live.RunError(f"no way with {PASSWORD}")
 
     monkeypatch.setattr(sendmail_live, "go_live", careless)
     wrong = watch.call("state.apply", "sendmail_james")[1]

@@ -12,7 +12,7 @@ import talk_target
 from james_client.answers.probe import HEADER, Wish, probe, strangers
 from james_client.james.webadmin import WebAdmin
 from james_client.mta import queue as sendmail_queue
-from james_client.mta.ask import RunError
+from james_client.mta.ask import ProcessError
 from james_client.wishes.settings import Secret
 from support import james, pristine
 
@@ -205,7 +205,7 @@ def test_strangers_are_named(target, tmp_path):
 
 def test_a_user_that_is_none(target):
     """The error names it, and nothing was sent."""
-    with pytest.raises(RunError, match="'carol' is no user of this host"):
+    with pytest.raises(ProcessError, match="'carol' is no user of this host"):
         probe(replace(WISH, user="carol"))
 
 

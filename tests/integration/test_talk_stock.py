@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import talk_target
-from james_client.mta.ask import RunError, check, mailers, names, routes, version, why_not_james
+from james_client.mta.ask import ProcessError, check, mailers, names, routes, version, why_not_james
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 
@@ -32,10 +32,10 @@ def test_what_sendmail_refuses_is_told_in_its_words(pristine_host, tmp_path):
     ):
         bad.write_text(text, "latin-1")
         for ask in (check, mailers, lambda cf: routes(cf, ["bob"])):
-            with pytest.raises(RunError, match=f"{bad}: sendmail refuses it: .*{words}"):
+            with pytest.raises(ProcessError, match=f"{bad}: sendmail refuses it: .*{words}"):
                 ask(bad)
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(RunError, match=f"{path}: sendmail refuses it"):
+        with pytest.raises(ProcessError, match=f"{path}: sendmail refuses it"):
             check(path)
 
 

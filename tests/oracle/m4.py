@@ -15,7 +15,15 @@ from james_client.wishes.settings import Auth, Loop, Relay, Secret
 
 BUILT = re.compile(rb"(?m)^##### built by .*$")
 
-RELAY = Relay(host="localhost", mailer="esmtp", port=25, mx_lookup=False, dns=True, stay_local=())
+RELAY = Relay(
+    host="localhost",
+    mailer="esmtp",
+    port=25,
+    mx_lookup=False,
+    dns=True,
+    switch_file="/etc/mail/james-service.switch",
+    stay_local=(),
+)
 LOOP = Loop(check=False)
 AUTH = Auth(
     username="sendmail",

@@ -17,7 +17,7 @@ from james_client.james.smtp import unknown_recipients
 from james_client.james.webadmin import WebAdmin, WebAdminError
 from james_client.mta import queue, transcript
 from james_client.mta.aliases import lost, parse
-from james_client.mta.ask import SENDMAIL, Done, RunError, routes, run, words
+from james_client.mta.ask import SENDMAIL, Done, ProcessError, routes, run, words
 from james_client.scrub import Reveals, scrub
 
 HEADER = "X-Sendmail-James-Probe"
@@ -74,7 +74,7 @@ def probe(
     """Send the test messages as root and as an ordinary user, and tell what became of each.
 
     Returns {"messages": {name: {...}}, "queue runner": ..., "left behind": [...], "wrong": [...]};
-    "wrong" is empty where all went as it must. Raises RunError when sendmail cannot be run, or
+    "wrong" is empty where all went as it must. Raises ProcessError when sendmail cannot be run, or
     there is no such user; WebAdminError when WebAdmin does not answer.
     """
     job = _Run(wish, webadmin, secrets)
@@ -112,7 +112,7 @@ class _Run:
         try:
             entry = pwd.getpwnam(wish.user)
         except KeyError:
-            raise RunError(
+            raise ProcessError(
                 f"{wish.user!r} is no user of this host; expected a login name"
             ) from None
         self.user = entry.pw_uid, entry.pw_gid
@@ -165,7 +165,7 @@ class _Run:
                 self._run_queue(test)
             else:
                 self._read(test, done)
-        except RunError as err:
+        except ProcessError as err:
             test.fault = str(err)
         if test.read is None:
             return

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from james_client.answers import probe as sendmail_probe
-from james_client.errors import ERRORS
 from james_client.files import place as files
 from james_client.james import account as james_account
 from james_client.mta import ask as run
 from james_client.mta import processes
 from james_client.mta import queue as sendmail_queue
 from james_client.run import live, service
+from james_client.run.load import ERRORS
 from james_client.run.plan import BACKUPS, Plan
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from james_client.cf.options import Changes, note, set_option
+from james_client.cf.options import set_option
 from james_client.cf.text import Cf, CfError
+from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
 __all__ = [

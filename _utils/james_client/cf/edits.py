@@ -8,12 +8,11 @@ settings and where that differs.
 
 from james_client.cf.auth import client_auth
 from james_client.cf.facts import facts, missing
-from james_client.cf.options import Changes
-from james_client.cf.relay import SWITCH, SWITCH_FILE, loop_check, relay
+from james_client.cf.relay import SWITCH, loop_check, relay
+from james_client.changes import Changes
 
 __all__ = [
     "SWITCH",
-    "SWITCH_FILE",
     "Changes",
     "client_auth",
     "facts",

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from james_client.cf.text import Cf
+from james_client.changes import Changes, note
 
-__all__ = ["Changes", "note", "own_option", "set_option"]
-
-Changes = dict[str, dict[str, Any]]
-
-
-def note(changes: Changes, thing: str, old: Any, new: Any) -> None:
-    """Add one change; a second change of the same thing keeps the first old value."""
-    first = changes.get(thing, {}).get("old", old)
-    changes[thing] = {"old": first, "new": new}
+__all__ = ["own_option", "set_option"]
 
 
 def set_option(cf: Cf, name: str, value: str, changes: Changes) -> None:

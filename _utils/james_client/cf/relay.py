@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from james_client.cf.auth import follow_host
-from james_client.cf.options import Changes, note, set_option
+from james_client.cf.options import set_option
 from james_client.cf.text import Cf, CfError, Mailer, Rule
+from james_client.changes import Changes, note
 from james_client.wishes.settings import Loop, Relay
 
 __all__ = [
     "SWITCH",
-    "SWITCH_FILE",
     "arguments",
     "hub_rules",
     "loop_check",
@@ -19,8 +19,8 @@ __all__ = [
     "submission_host",
 ]
 
-#: With ``relay:dns: false`` sendmail asks this file, and no DNS, for the order of its look-ups.
-SWITCH_FILE = "/etc/mail/james-service.switch"
+#: With ``relay:dns: false`` sendmail asks a file of this content, and no DNS, for the order of its
+#: look-ups.
 SWITCH = b"hosts files\n"
 
 _RELAY_COMMENT = (
@@ -64,7 +64,7 @@ def relay(cf: Cf, relay: Relay) -> Changes:
             _flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
             _args(cf, relay.mailer, arguments(relay.port), changes)
             follow_host(cf, relay.host, changes)
-        _service_switch(cf, relay.dns, changes)
+        _service_switch(cf, relay, changes)
     return changes
 
 
@@ -275,12 +275,12 @@ def _submit_to(cf: Cf, relay: Relay, changes: Changes) -> None:
     _args(cf, "relay", arguments(relay.port), changes)
 
 
-def _service_switch(cf: Cf, dns: bool, changes: Changes) -> None:
-    if not dns:
-        set_option(cf, "ServiceSwitchFile", SWITCH_FILE, changes)
-    elif cf.option("ServiceSwitchFile") == SWITCH_FILE:
+def _service_switch(cf: Cf, relay: Relay, changes: Changes) -> None:
+    if not relay.dns:
+        set_option(cf, "ServiceSwitchFile", relay.switch_file, changes)
+    elif cf.option("ServiceSwitchFile") == relay.switch_file:
         index = cf.option_index("ServiceSwitchFile")
         assert index is not None
         folder = (cf.option("HelpFile") or "/etc/mail/helpfile").rpartition("/")[0]
         cf.replace(index, f"#O ServiceSwitchFile={folder}/service.switch".encode())
-        note(changes, "ServiceSwitchFile", SWITCH_FILE, cf.option("ServiceSwitchFile"))
+        note(changes, "ServiceSwitchFile", relay.switch_file, cf.option("ServiceSwitchFile"))

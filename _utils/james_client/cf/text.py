@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from james_client.errors import FaultError
+
 __all__ = ["Cf", "CfError", "Header", "LineError", "Mailer", "Rule", "squeeze"]
 
 # One logical line: a line and what continues it.
@@ -35,7 +37,7 @@ _SHORTEST = {
 _ONE_LETTER_OPTIONS = {"deliverymode": b"Od"}
 
 
-class LineError(ValueError):
+class LineError(FaultError):
     """Say what in a configuration file is not as expected, and where.
 
     :param message: what was found, what was expected, what to do

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from james_client.changes import Changes
 from james_client.files.walk import (
     FilesError,
     Snapshot,
@@ -17,8 +18,6 @@ from james_client.files.walk import (
     split,
     trusted_uids,
 )
-
-Changes = dict[str, dict[str, "str | None"]]
 
 _HIDDEN = "(not shown)"
 _ACLS = frozenset({"system.posix_acl_access", "system.nfs4_acl"})

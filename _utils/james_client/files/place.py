@@ -19,9 +19,10 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from james_client.changes import Changes
 from james_client.files import renames as sendmail_stage
 from james_client.files.backups import Backup, Entry, Ledger, Store, begin, merged, settle
-from james_client.files.candidate import Candidate, Changes, changes, check
+from james_client.files.candidate import Candidate, changes, check
 from james_client.files.lock import locked
 from james_client.files.renames import NotPutBack
 from james_client.files.walk import FilesError, MissingDirectory, Snapshot, read

@@ -24,6 +24,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from james_client.errors import FaultError
+
 LIMIT = 16 * 1024 * 1024
 STAGE = ".sendmail_james"  # directory beside a managed file, 0700, while files are put in place
 DROP_IN = ".d"  # ending of directories that are made when first needed, e.g. sendmail.service.d
@@ -47,7 +49,7 @@ _KINDS = (
 Xattrs = tuple[tuple[str, bytes], ...]
 
 
-class FilesError(Exception):
+class FilesError(FaultError):
     """Say which path is wrong, what was found there and what is wanted; never any content."""
 
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from james_client.changes import Changes
 from james_client.james.smtp import Check, DialogueError, dialogue
 from james_client.james.webadmin import WebAdmin, WebAdminError
-from james_client.wishes.platform import Changes
 from james_client.wishes.settings import Account, Settings
 
 DOMAIN = "localhost"  # with the hub rules in place, local names leave as NAME@localhost

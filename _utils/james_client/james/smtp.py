@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from james_client.errors import FaultError
 from james_client.scrub import Reveals, scrub
 
 TIMEOUT = 10.0
@@ -31,7 +32,7 @@ _ANYBODY = "smtpserver.xml: <handlerchain> lacks ValidRcptHandler, which refuses
 _RELAY = "smtpserver.xml: let an authenticated sender relay (<auth>), or see <authorizedAddresses>"
 
 
-class DialogueError(Exception):
+class DialogueError(FaultError):
     """James cannot be talked to: nothing listens, no answer in time, or no SMTP."""
 
 

@@ -10,12 +10,13 @@ import urllib.request
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from james_client.errors import FaultError
 from james_client.scrub import Reveals, scrub
 
 _LIMIT = 16 * 1024 * 1024
 
 
-class WebAdminError(Exception):
+class WebAdminError(FaultError):
     """WebAdmin does not answer, or says no; in plain words, with what it said."""
 
 

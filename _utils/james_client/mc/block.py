@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 
 from james_client.cf.auth import UNUSED_AUTHINFO, auth_rules, required_for
-from james_client.cf.options import Changes, own_option
-from james_client.cf.relay import SWITCH_FILE, arguments, submission_host
+from james_client.cf.options import own_option
+from james_client.cf.relay import arguments, submission_host
 from james_client.cf.text import Cf
+from james_client.changes import Changes
 from james_client.mc.place import Place, find_place, refuse_overrides
 from james_client.mc.text import McError, literal
 from james_client.wishes.settings import Auth, Loop, Relay
@@ -127,7 +128,7 @@ class Mc:
         """
         lines = _submission(cf, relay) if cf.is_msp else _transport(relay)
         if not relay.dns:
-            lines.append(_define("confSERVICE_SWITCH_FILE", SWITCH_FILE))
+            lines.append(_define("confSERVICE_SWITCH_FILE", relay.switch_file))
         changes = self._write("relay", lines)
         if not cf.is_msp:
             # The other sections name the mailer and the host too.

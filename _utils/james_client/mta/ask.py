@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from james_client.errors import FaultError
 from james_client.mta.trace import DEBUG, Route, TraceError, read
 from james_client.scratch import scratch
 from james_client.scrub import scrub
@@ -28,7 +29,7 @@ _LIMIT = 32 * 1024 * 1024
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
 
 
-class RunError(Exception):
+class ProcessError(FaultError):
     """A process could not be started, did not end in time, or says no; in its own words."""
 
 
@@ -84,7 +85,7 @@ def run(
     """Run one process to its end and return what it printed.
 
     `given` is its standard input, `timeout` is in seconds, `user` a uid and gid to run as.
-    Raises RunError when it cannot be started, exceeds its time (it is killed then, with all
+    Raises ProcessError when it cannot be started, exceeds its time (it is killed then, with all
     that it started) or prints more than 32 MiB.
     """
     name = argv[0]
@@ -104,7 +105,7 @@ def run(
                 **who,  # type: ignore[call-overload]
             )
         except (OSError, ValueError) as err:
-            raise RunError(f"{name}: cannot be started: {_cause(err)}") from None
+            raise ProcessError(f"{name}: cannot be started: {_cause(err)}") from None
     try:
         out, err_out = _collect(process, name, timeout)
     finally:
@@ -126,18 +127,20 @@ def _collect(process: subprocess.Popen[bytes], name: str, timeout: float) -> tup
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise RunError(f"{name}: did not end within {timeout:g} s and was stopped")
+                raise ProcessError(f"{name}: did not end within {timeout:g} s and was stopped")
             for key, _ in ready:
                 data = os.read(key.fd, 65536)
                 parts[key.fd] += data
                 if not data:
                     selector.unregister(key.fd)
                 elif sum(map(len, parts.values())) > _LIMIT:
-                    raise RunError(f"{name}: printed more than {_LIMIT} bytes and was stopped")
+                    raise ProcessError(f"{name}: printed more than {_LIMIT} bytes and was stopped")
         try:
             process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise RunError(f"{name}: did not end within {timeout:g} s and was stopped") from None
+            raise ProcessError(
+                f"{name}: did not end within {timeout:g} s and was stopped"
+            ) from None
     out, err = (bytes(part).decode("utf-8", "surrogateescape") for part in parts.values())
     return out, err
 
@@ -158,7 +161,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def version(binary: str = SENDMAIL, *, timeout: float = TIMEOUT) -> tuple[int, ...]:
     """Return sendmail's version as numbers, e.g. (8, 17, 1, 9).
 
-    Raises RunError when `binary` is not sendmail but another MTA's stand-in (Postfix, Exim,
+    Raises ProcessError when `binary` is not sendmail but another MTA's stand-in (Postfix, Exim,
     msmtp and others install a program of that name). Source: sendmail(8), `-d0.1`.
     """
     # A cf that does not exist: the version is printed before the cf is read.
@@ -166,14 +169,16 @@ def version(binary: str = SENDMAIL, *, timeout: float = TIMEOUT) -> tuple[int, .
     found = re.search(r"(?m)^Version (8[.\d]+)", done.out)
     if not found or re.search(r"(?i)\b(exim|postfix|msmtp|opensmtpd)\b", done.out):
         real = os.path.realpath(binary)
-        raise RunError(f"{binary}: found {real}, which is not sendmail (it says: {words(done)})")
+        raise ProcessError(
+            f"{binary}: found {real}, which is not sendmail (it says: {words(done)})"
+        )
     return tuple(int(part) for part in found[1].strip(".").split("."))
 
 
 def check(cf: Path | str, *, binary: str = SENDMAIL, timeout: float = TIMEOUT) -> None:
     """Have sendmail read a cf and do nothing else.
 
-    Raises RunError with sendmail's own words when it does not like what it reads.
+    Raises ProcessError with sendmail's own words when it does not like what it reads.
     Source: sendmail(8), `-bC` (from 8.15 on; before, address test mode with nothing to test).
     """
     if version(binary, timeout=timeout) >= (8, 15):
@@ -181,7 +186,7 @@ def check(cf: Path | str, *, binary: str = SENDMAIL, timeout: float = TIMEOUT) -
     else:
         done = run([binary, "-bt", "-C", str(cf)], timeout=timeout)
     if done.status != 0:
-        raise RunError(f"{cf}: sendmail refuses it: {words(done)}")
+        raise ProcessError(f"{cf}: sendmail refuses it: {words(done)}")
 
 
 def words(done: Done) -> str:
@@ -206,12 +211,12 @@ def mailers(
 ) -> dict[str, Mailer]:
     """Return the mailers of a cf by name, as sendmail lists them.
 
-    Raises RunError when sendmail cannot read the cf. Source: operations guide, 5.4 (`=M`).
+    Raises ProcessError when sendmail cannot read the cf. Source: operations guide, 5.4 (`=M`).
     """
     said = _test_mode(cf, "=M", binary, timeout)
     found = {row["name"]: Mailer(**row.groupdict()) for row in _MAILER.finditer(said)}
     if not found:
-        raise RunError(f"{cf}: sendmail lists no mailer")
+        raise ProcessError(f"{cf}: sendmail lists no mailer")
     return found
 
 
@@ -220,7 +225,7 @@ def names(
 ) -> tuple[str, ...]:
     """Return the members of a class, sorted: `names(cf, "L")` are those that stay local.
 
-    Raises RunError when sendmail cannot read the cf. Source: operations guide, 5.3 (`$=L`).
+    Raises ProcessError when sendmail cannot read the cf. Source: operations guide, 5.3 (`$=L`).
     """
     said = _test_mode(cf, f"$={letter}", binary, timeout)
     lines = (line.lstrip("> ").strip() for line in said.splitlines()[2:])
@@ -233,7 +238,7 @@ def _test_mode(cf: Path | str, command: str, binary: str, timeout: float) -> str
     before, begun, _ = done.out.partition("ADDRESS TEST MODE")
     if done.status != 0 or not begun:
         complaint = words(Done(done.status, before, done.err))
-        raise RunError(f"{cf}: sendmail refuses it: {complaint}")
+        raise ProcessError(f"{cf}: sendmail refuses it: {complaint}")
     return done.out
 
 
@@ -250,7 +255,7 @@ def routes(
     One process for all of them. It is sendmail's own verification that decides: aliases,
     +details and ruleset 5 count as in a delivery. An alias with several members gives several
     routes. `switch_file` replaces the service switch file that turns DNS off.
-    Raises RunError when an address cannot be one, or sendmail cannot read the cf.
+    Raises ProcessError when an address cannot be one, or sendmail cannot read the cf.
     Source: sendmail(8), `-bv`; operations guide, 5.6 (ServiceSwitchFile).
     """
     for address in addresses:
@@ -266,19 +271,19 @@ def routes(
         argv = [binary, "-C", str(cf), f"-OServiceSwitchFile={switch_file}", "-bv", DEBUG, "--"]
         done = run([*argv, *addresses], timeout=timeout)
     if "--parseaddr(" not in done.out:
-        raise RunError(f"{cf}: sendmail refuses it: {words(done)}")
+        raise ProcessError(f"{cf}: sendmail refuses it: {words(done)}")
     try:
         return read(done.out, addresses)
     except TraceError as err:
-        raise RunError(f"{cf}: {err} (exit status {done.status})") from None
+        raise ProcessError(f"{cf}: {err} (exit status {done.status})") from None
 
 
 def _must_be_one(address: str) -> None:
     """Refuse what no envelope can carry, before it reaches a command line."""
     if not isinstance(address, str) or not address.strip():
-        raise RunError(f"expected an address, got {address!r}")
+        raise ProcessError(f"expected an address, got {address!r}")
     if address != address.strip() or not address.isprintable() or len(address.encode()) > 250:
-        raise RunError(
+        raise ProcessError(
             f"expected one address of at most 250 printable characters, got {address[:260]!r}"
         )
 

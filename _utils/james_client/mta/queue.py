@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from james_client.mta.ask import SENDMAIL, TIMEOUT, RunError, run, words
+from james_client.mta.ask import SENDMAIL, TIMEOUT, ProcessError, run, words
 from james_client.scrub import scrub
 
 _PIECES = ("qf", "hf", "Qf", "df", "xf", "tf")
@@ -56,11 +56,11 @@ _TOTAL = re.compile(r"^\s*Total requests: (\d+)")
 def listing(*, msp: bool = False, binary: str = SENDMAIL, timeout: float = TIMEOUT) -> Queue:
     """Return what waits in the queue, or with `msp` in the submission program's.
 
-    Raises RunError when sendmail cannot tell. Source: mailq(1).
+    Raises ProcessError when sendmail cannot tell. Source: mailq(1).
     """
     done = run([binary, "-Ac" if msp else "-Am", "-bp"], timeout=timeout)
     if done.status != 0 or not _TOTAL.search(done.out.splitlines()[-1] if done.out else ""):
-        raise RunError(f"{binary} -bp: the queue cannot be listed: {words(done)}")
+        raise ProcessError(f"{binary} -bp: the queue cannot be listed: {words(done)}")
     return parse(done.out)
 
 

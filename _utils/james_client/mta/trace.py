@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from james_client.errors import FaultError
+
 DEBUG = "-d20.1,26.1"
 
 
-class TraceError(ValueError):
+class TraceError(FaultError):
     """The trace is not what sendmail 8.12 to 8.18 print, or contradicts its own result."""
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
+from james_client.changes import Changes, HostChanges
 from james_client.files import place as files
 from james_client.mta import ask as run
-from james_client.run.plan import BACKUPS, LOCK, LOCK_TIMEOUT, STATE_DIR, Plan, naming
+from james_client.run.plan import BACKUPS, LOCK, LOCK_TIMEOUT, STATE_DIR, Plan, RunError, naming
 from james_client.scratch import scratch
-from james_client.wishes.platform import Changes
 from james_client.wishes.settings import Settings
 
 # Left before the first rename, taken away after the restart: what a run that dies between them
@@ -29,16 +29,12 @@ PENDING = STATE_DIR / "restart-pending"
 M4_TIMEOUT = 60.0  # seconds
 
 
-class LiveError(Exception):
-    """Say what kept the candidates from going live; nothing was changed."""
-
-
 def prove(plan: Plan) -> list[str]:
     """Check the candidates that a run would change, and return what was proved, in words.
 
     Each cf is parsed by sendmail (``-bC``); where the relay step ran, every address form must reach
     James by a mailer that exists (``-bt``); an mc must build a cf that lacks nothing. Raises
-    LiveError or RunError, naming the route.
+    RunError or ProcessError, naming the route.
     """
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path for candidate in plan.candidates()}
@@ -53,8 +49,8 @@ def prove(plan: Plan) -> list[str]:
                 run.check(str(copy), binary=plan.platform.sendmail)
                 if "relay" in plan.steps and plan.settings.verify.routes:
                     notes.append(prove_routes(str(copy), plan, path))
-            except run.RunError as err:
-                raise LiveError(str(err).replace(str(copy), path)) from None
+            except run.ProcessError as err:
+                raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed:
                 _prove_rebuild(plan, mc, cf, folder)
@@ -91,7 +87,7 @@ def unproved_routes(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[
 
 
 def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
-    """Return in words that a cf takes every address form to James, or raise LiveError.
+    """Return in words that a cf takes every address form to James, or raise RunError.
 
     title
         what to call the file in an error
@@ -99,7 +95,7 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
     forms = address_forms(plan.settings)
     if wrong := unproved_routes(cf_path, plan, forms):
         said = "; ".join(f"{address}: {reason}" for address, reason in wrong.items())
-        raise LiveError(
+        raise RunError(
             f"{title}: not every address reaches James: {said}. Names that are meant to stay "
             "local belong in pillar sendmail_james:relay:stay_local"
         )
@@ -114,14 +110,14 @@ def _prove_rebuild(plan: Plan, mc: str, cf: str, folder: Path) -> None:
     wanted = missing(Cf(plan.rendered(cf) or b""), plan.settings)
     lost = [what for what in missing(Cf(built), plan.settings) if what not in wanted]
     if lost:
-        raise LiveError(f"{mc}: a rebuilt {cf} would lack: {'; '.join(lost)}")
+        raise RunError(f"{mc}: a rebuilt {cf} would lack: {'; '.join(lost)}")
 
 
 def _m4(path: str, mc: str) -> bytes:
-    """Return what m4 builds from a file that stands for an mc; raise LiveError in m4's words."""
+    """Return what m4 builds from a file that stands for an mc; raise RunError in m4's words."""
     m4 = shutil.which("m4")
     if m4 is None:
-        raise LiveError(
+        raise RunError(
             f"{mc}: m4 is not installed; expected it, since the mc is kept in step (mc:manage)"
         )
     try:
@@ -134,11 +130,11 @@ def _m4(path: str, mc: str) -> bytes:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        raise LiveError(f"{mc}: m4 did not end within {M4_TIMEOUT:.0f} s") from None
+        raise RunError(f"{mc}: m4 did not end within {M4_TIMEOUT:.0f} s") from None
     if built.returncode:
         words = built.stderr.decode(errors="replace").replace(path, mc).strip()
         said = words[-500:] or f"it ended with status {built.returncode}"
-        raise LiveError(f"{mc}: m4 refuses it: {said}")
+        raise RunError(f"{mc}: m4 refuses it: {said}")
     return built.stdout
 
 
@@ -243,7 +239,7 @@ def _undated(cf: bytes) -> list[bytes]:
 
 
 def verify(plan: Plan) -> list[str]:
-    """Prove the routes of the live files, where the pillar wants that, or raise LiveError."""
+    """Prove the routes of the live files, where the pillar wants that, or raise RunError."""
     if not plan.settings.verify.routes or not plan.relays():
         return []
     return [prove_routes(path, plan, path) for path in plan.cf_paths()]
@@ -258,10 +254,10 @@ def facts(plan: Plan) -> dict[str, object]:
     return found
 
 
-def drift(plan: Plan) -> Changes:
+def drift(plan: Plan) -> HostChanges:
     """Return what all steps would change, ``{path: {thing: {old, new}}}``; empty means none."""
     plan = Plan(plan.settings, plan.platform)  # the caller's goes on showing what is there
-    changes: Changes = {}
+    changes: HostChanges = {}
     for step in (plan.queue_only, plan.relayed, plan.loop_check_off, plan.credentials):
         for path, what in step().items():
             changes.setdefault(path, {}).update(what)

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import salt.utils.yaml
+from salt.exceptions import CommandExecutionError
 
-from james_client.run.plan import Plan, PlanError
+from james_client.errors import ClientError
+from james_client.run.plan import Plan, RunError
 from james_client.wishes import settings as sendmail_settings
 from james_client.wishes.platform import LOOKUP_KEYS, select
+
+ERRORS = (ClientError, CommandExecutionError, OSError)
+"""Ours, Salt's, and the system's own where it speaks for itself."""
 
 CONTEXT_KEY = "sendmail_james.plan"
 Functions = Mapping[str, Callable[..., Any]]
@@ -46,7 +51,7 @@ def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:
     url = f"salt://sendmail_james/{name}.yaml"
     text = functions["cp.get_file_str"](url, saltenv=saltenv)
     if not text:
-        raise PlanError(
+        raise RunError(
             f"{url}: not found in saltenv {saltenv}; expected the formula in file_roots or gitfs"
         )
     return dict(salt.utils.yaml.safe_load(text))
@@ -61,7 +66,7 @@ def require_sendmail(plan: Plan) -> None:
     """Refuse a host without sendmail."""
     for path in (plan.platform.sendmail, plan.platform.cf):
         if not Path(path).exists():
-            raise PlanError(
+            raise RunError(
                 f"{path}: does not exist; expected sendmail to be installed "
                 "(or set sendmail_james:package:install: true)"
             )
@@ -77,7 +82,7 @@ def refuse_other_mta(plan: Plan, functions: Functions) -> None:
     if not ours and Path(plan.platform.sendmail).exists() and not Path(plan.platform.cf).exists():
         found.append(f"the owner of {plan.platform.sendmail}")
     if found:
-        raise PlanError(
+        raise RunError(
             f"another MTA is installed: {', '.join(found)}; expected sendmail or none. To have it "
             "replaced set sendmail_james:package:replace_mta: true"
         )

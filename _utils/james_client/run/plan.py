@@ -17,9 +17,11 @@ from typing import TypeVar, cast
 from james_client.cf import auth as cf_auth
 from james_client.cf import relay as cf_relay
 from james_client.cf.text import Cf, CfError
+from james_client.changes import Changes, HostChanges
+from james_client.errors import FaultError
 from james_client.files import place as files
 from james_client.mc.block import Mc, McError
-from james_client.wishes.platform import Changes, Platform, turn
+from james_client.wishes.platform import Platform, turn
 from james_client.wishes.settings import Auth, Settings
 
 STATE_DIR = Path("/var/lib/sendmail_james")
@@ -31,8 +33,8 @@ LOCK_TIMEOUT = 60.0  # seconds that one run waits for another
 Document = TypeVar("Document", Cf, Mc)
 
 
-class PlanError(Exception):
-    """Say what a step can't do on this host, what was found and what is wanted."""
+class RunError(FaultError):
+    """Say what a run can't do on this host, what was found and what is wanted."""
 
 
 class Plan:
@@ -63,9 +65,9 @@ class Plan:
 
     # -- the steps ----------------------------------------------------------------------------
 
-    def queue_only(self) -> Changes:
+    def queue_only(self) -> HostChanges:
         """Turn the platform's knobs: run queues, listen nowhere (how-to, step 1)."""
-        changes: Changes = {}
+        changes: HostChanges = {}
         for knob in self.platform.knobs:
             data, what = turn(knob, self._data(knob.file), self._intervals())
             if what:
@@ -74,22 +76,22 @@ class Plan:
         self.steps.append("daemon")
         return changes
 
-    def relayed(self) -> Changes:
+    def relayed(self) -> HostChanges:
         """Make James the smart host, local relay and mail hub (how-to, step 2)."""
         relay = self.settings.relay
-        changes: Changes = {}
+        changes: HostChanges = {}
         if not relay.dns:
             _require_fqdn_in_hosts()
-            if self._data(cf_relay.SWITCH_FILE) != cf_relay.SWITCH:
-                self._put(cf_relay.SWITCH_FILE, cf_relay.SWITCH, 0o644)
-                changes[cf_relay.SWITCH_FILE] = {"hosts": {"old": None, "new": "files"}}
+            if self._data(relay.switch_file) != cf_relay.SWITCH:
+                self._put(relay.switch_file, cf_relay.SWITCH, 0o644)
+                changes[relay.switch_file] = {"hosts": {"old": None, "new": "files"}}
         changes |= self._edit(
             lambda cf: cf_relay.relay(cf, relay), lambda mc, cf: mc.relay(cf, relay)
         )
         self.steps.append("relay")
         return changes
 
-    def loop_check_off(self) -> Changes:
+    def loop_check_off(self) -> HostChanges:
         """Let sendmail talk to a James that greets with this host's own name (how-to, step 3)."""
         relay, loop = self.settings.relay, self.settings.loop
         self.steps.append("loop")
@@ -98,7 +100,7 @@ class Plan:
             lambda mc, cf: mc.loop_check(cf, relay, loop),
         )
 
-    def authenticated(self) -> Changes:
+    def authenticated(self) -> HostChanges:
         """Log in to James with SMTP AUTH, or keep the mail queued (how-to, step 4)."""
         auth, relay = self.settings.auth, self.settings.relay
         self.steps.append("auth")
@@ -121,9 +123,9 @@ class Plan:
             "apply sendmail_james.clean, then this again"
         )
 
-    def credentials(self) -> Changes:
+    def credentials(self) -> HostChanges:
         """Write the credential files: user, user, password, realm, each for its one reader only."""
-        changes: Changes = {}
+        changes: HostChanges = {}
         auth = self.settings.auth
         if auth is None:
             return changes
@@ -160,7 +162,10 @@ class Plan:
         if self._cf_only is not None:
             return [self._cf_only]
         auth = self.settings.auth
-        order = [cf_relay.SWITCH_FILE, *((auth.file, auth.programs_file) if auth else ())]
+        order = [
+            self.settings.relay.switch_file,
+            *((auth.file, auth.programs_file) if auth else ()),
+        ]
         order += [self.platform.submit_mc, self.platform.submit_cf]
         order += [knob.file for knob in self.platform.knobs]
         return [*order, self.platform.mc, self.platform.cf]
@@ -170,7 +175,7 @@ class Plan:
         return [] if self._cf_only is not None else list(self.platform.generated)
 
     def cf(self, path: str) -> Cf:
-        """Return a cf as this run's steps have left it. Raises PlanError where there is none."""
+        """Return a cf as this run's steps have left it. Raises RunError where there is none."""
         return self._document(path, Cf)
 
     def rendered(self, path: str) -> bytes | None:
@@ -198,7 +203,7 @@ class Plan:
         if not (relay.loopback and relay.port in (25, 587)) or not self.relays():
             return
         if missing := self._knobs_to_turn():
-            raise PlanError(
+            raise RunError(
                 f"sendmail would still listen on port {relay.port} and relay to itself: apply "
                 f"sendmail_james.daemon first, or set {missing}"
             )
@@ -227,8 +232,8 @@ class Plan:
 
     def _edit(
         self, edit_cf: Callable[[Cf], Changes], edit_mc: Callable[[Mc, Cf], Changes]
-    ) -> Changes:
-        changes: Changes = {}
+    ) -> HostChanges:
+        changes: HostChanges = {}
         managed = self._managed_mcs()
         for path in self.cf_paths():
             cf = self.cf(path)
@@ -262,7 +267,7 @@ class Plan:
             return {}
         found = {cf: mc for mc, cf in self.rebuildable_mcs()}
         if manage is True and not self._cf_only and facts.cf not in found:
-            raise PlanError(
+            raise RunError(
                 f"mc:manage is true, but m4, {facts.cf_dir} or {facts.mc} is not on this host"
             )
         return found
@@ -271,7 +276,7 @@ class Plan:
         if path not in self._documents:
             data = self._data(path)
             if data is None:
-                raise PlanError(f"{path}: does not exist; expected the configuration of sendmail")
+                raise RunError(f"{path}: does not exist; expected the configuration of sendmail")
             with naming(path):
                 self._documents[path] = kind(data)
         return cast(Document, self._documents[path])
@@ -318,7 +323,7 @@ def naming(path: str) -> Iterator[None]:
     try:
         yield
     except (CfError, McError) as err:
-        raise PlanError(f"{path}: {err}") from None
+        raise RunError(f"{path}: {err}") from None
 
 
 def credential_lines(auth: Auth) -> bytes:
@@ -331,7 +336,7 @@ def _ids(user: str) -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
-        raise PlanError(
+        raise RunError(
             f"user {user} does not exist; expected the owner of the submission program's queue "
             "(pillar sendmail_james:lookup:submit_user)"
         ) from None
@@ -347,7 +352,7 @@ def _require_fqdn_in_hosts() -> None:
     for found in names:
         if {host, short} & set(found) and any("." in name for name in found):
             return
-    raise PlanError(
+    raise RunError(
         f"sendmail_james:relay:dns is false, but /etc/hosts has no full name for {host!r}: every "
         "sendmail call would sleep 60 s. Expected a line such as "
         f"'127.0.1.1 {short}.example.org {short}'"

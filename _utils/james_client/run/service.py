@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from james_client.mta import processes
-from james_client.run.live import PENDING, LiveError
-from james_client.run.plan import STATE_DIR, Plan
+from james_client.run.live import PENDING
+from james_client.run.plan import STATE_DIR, Plan, RunError
 
 # Names the services that did not start at boot before us, one a line, for the way back.
 ENABLED = STATE_DIR / "enabled-by-us"
@@ -38,7 +38,7 @@ def why_restart(plan: Plan, functions: Functions) -> str | None:
 def restart(plan: Plan, functions: Functions) -> None:
     """Enable and restart the platform's services, and wait until the queue runners live.
 
-    Raises LiveError with what is still wrong and the command to type.
+    Raises RunError with what is still wrong and the command to type.
     """
     for service in _disabled(plan, functions):
         STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def restart(plan: Plan, functions: Functions) -> None:
             functions["service.enable"](service)
     for service in plan.platform.services:
         if not functions["service.restart"](service):
-            raise LiveError(
+            raise RunError(
                 f"service {service} did not restart; look at its log, then: {plan.platform.restart}"
             )
     if plan.queues_only():
@@ -56,7 +56,7 @@ def restart(plan: Plan, functions: Functions) -> None:
             plan.platform.submit_user, programs=plan.has_programs_queue()
         )
         if wrong:
-            raise LiveError(
+            raise RunError(
                 f"after a restart: {'; '.join(wrong)}. Look at sendmail's log, then: "
                 f"{plan.platform.restart}"
             )
@@ -66,7 +66,7 @@ def restart(plan: Plan, functions: Functions) -> None:
 def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
     """Restart the services on their first configuration; return what keeps sendmail from it.
 
-    A service that did not start at boot before us no longer does. Raises LiveError.
+    A service that did not start at boot before us no longer does. Raises RunError.
     """
     before = ENABLED.read_text().split() if ENABLED.exists() else []
     restart(plan, functions)

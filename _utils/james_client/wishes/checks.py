@@ -283,6 +283,11 @@ def check_credential_file(value: Any, path: str) -> str:
     return _no_m4_word(text, path)
 
 
+def check_switch_file(value: Any, path: str) -> str:
+    """Accept the path of a service switch file of our own (op 5.6, ServiceSwitchFile)."""
+    return _no_m4_word(_path(value, path), path)
+
+
 def check_webadmin(value: Any, path: str) -> str:
     """Accept WebAdmin's address, ``http(s)://host[:port][/prefix]``, without a final slash."""
     wanted = "an address such as http://127.0.0.1:8000, without user, password or query"

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from james_client.errors import CallerError
+
 _SHOWN = 80
 
 
-class SettingsError(ValueError):
+class SettingsError(CallerError):
     """
     Say every mistake that was found, one line each.
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-Changes = dict[str, dict[str, Any]]
+from james_client.errors import FaultError
 
 
-class PlatformError(ValueError):
+class PlatformError(FaultError):
     """Say that a platform is unknown, or that a knob file can't be edited."""
 
 

@@ -86,6 +86,7 @@ class Relay:
     port: int
     mx_lookup: bool
     dns: bool
+    switch_file: str
     stay_local: tuple[str, ...]
 
     @property
@@ -186,6 +187,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "port": check_port,
             "mx_lookup": check_bool,
             "dns": check_bool,
+            "switch_file": allowed.check_switch_file,
             "stay_local": list_of(check_local_part, "local names"),
         },
     ),

@@ -88,7 +88,7 @@ def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled()
         ({"mx_lookup": True}, "flags", "mDFMuXak"),
         ({"host": "[IPv6:::1]"}, "mail hub", "esmtp:[IPv6:::1]"),
         ({"mailer": "relay"}, "flags", "mDFMuXa8k0"),
-        ({"dns": False}, "ServiceSwitchFile", edits.SWITCH_FILE),
+        ({"dns": False}, "ServiceSwitchFile", RELAY.switch_file),
     ],
 )
 def test_other_relay_settings_replace_the_earlier_ones_and_back(

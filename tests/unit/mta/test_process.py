@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from james_client.mta.ask import Mailer, RunError, routes, run, version, why_not_james, words
+from james_client.mta.ask import Mailer, ProcessError, routes, run, version, why_not_james, words
 from james_client.mta.trace import Route
 
 
@@ -27,7 +27,7 @@ def test_the_environment_is_minimal(monkeypatch):
 def test_a_process_that_hangs_is_stopped_with_its_children(tmp_path):
     """The whole session is killed, not only the first process."""
     alive = tmp_path / "pid"
-    with pytest.raises(RunError, match=r"sh: did not end within 0\.5 s and was stopped"):
+    with pytest.raises(ProcessError, match=r"sh: did not end within 0\.5 s and was stopped"):
         run(["/bin/sh", "-c", f"sleep 300 & echo $! > {alive}; wait"], timeout=0.5)
     child = int(alive.read_text())
     deadline = time.monotonic() + 10
@@ -45,21 +45,21 @@ def _lives(pid: int) -> bool:
 
 def test_endless_output_is_stopped():
     """A process that never stops talking cannot fill the memory."""
-    with pytest.raises(RunError, match="printed more than"):
+    with pytest.raises(ProcessError, match="printed more than"):
         run(["/usr/bin/yes"], timeout=60)
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/sendmail", "/etc/passwd", "/etc"])
 def test_what_cannot_be_started_is_named(path):
     """Missing, not executable, or a directory: an error with the path."""
-    with pytest.raises(RunError, match=f"{path}: cannot be started"):
+    with pytest.raises(ProcessError, match=f"{path}: cannot be started"):
         run([path])
 
 
 @pytest.mark.parametrize("path", ["/bin/true", "/bin/cat", "/bin/echo"])
 def test_another_program_is_not_taken_for_sendmail(path):
     """Success of a stand-in that understands no option proves nothing."""
-    with pytest.raises(RunError, match=f"{path}: found .*, which is not sendmail"):
+    with pytest.raises(ProcessError, match=f"{path}: found .*, which is not sendmail"):
         version(path)
 
 
@@ -69,7 +69,7 @@ def test_another_program_is_not_taken_for_sendmail(path):
 )
 def test_what_is_no_address_reaches_no_command_line(address):
     """The error comes before sendmail would be started: /nonexistent is not even tried."""
-    with pytest.raises(RunError, match="expected"):
+    with pytest.raises(ProcessError, match="expected"):
         routes("/etc/mail/sendmail.cf", [address], binary="/nonexistent")
 
 

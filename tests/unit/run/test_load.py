@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from james_client.run.load import refuse_other_mta
-from james_client.run.plan import PlanError
+from james_client.run.plan import RunError
 
 
 def host(tmp_path: Path, *, program: bool, cf: bool, replace_mta: bool = False) -> Any:
@@ -39,7 +39,7 @@ def test_another_mta_is_refused(
     tmp_path: Path, installed: list[str], program: bool, cf: bool, named: str
 ) -> None:
     plan = host(tmp_path, program=program, cf=cf)
-    with pytest.raises(PlanError, match=f"{named}.*replace_mta: true"):
+    with pytest.raises(RunError, match=f"{named}.*replace_mta: true"):
         refuse_other_mta(plan, packages(*installed))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from james_client.run import live as sendmail_live
-from james_client.run.live import LiveError
+from james_client.run.live import RunError
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def test_an_m4_that_fails_is_named(
 ) -> None:
     fake_m4(tmp_path, monkeypatch, script)
     monkeypatch.setattr(sendmail_live, "M4_TIMEOUT", 0.2)
-    with pytest.raises(LiveError, match=f"{mc}: {wanted}"):
+    with pytest.raises(RunError, match=f"{mc}: {wanted}"):
         sendmail_live._m4(mc, mc)
 
 
 def test_no_m4_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mc: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LiveError, match="m4 is not installed"):
+    with pytest.raises(RunError, match="m4 is not installed"):
         sendmail_live._m4(mc, mc)
 
 

@@ -62,7 +62,9 @@ def test_full_pillar() -> None:
         """
     )
     assert found.daemon == settings.Daemon("1h30m", "30s")
-    assert found.relay == settings.Relay("[127.0.0.1]", "relay", 2525, False, False, ("root",))
+    assert found.relay == settings.Relay(
+        "[127.0.0.1]", "relay", 2525, False, False, "/etc/mail/james-service.switch", ("root",)
+    )
     assert found.auth is not None and found.account is not None
     assert found.auth.password.reveal() == " ü$j`'\"\r"
     assert found.auth.mechanisms == ("LOGIN", "PLAIN", "CRAM-MD5")
