@@ -7,24 +7,27 @@ password.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from james_client.answers import status as sendmail_status
+# Modules only: Salt's loader would take an imported function for one of ours.
+from james_client.answers import account as account_report
+from james_client.answers import probe as test_messages
+from james_client.answers import routes as ways
+from james_client.answers import status as page
 from james_client.changes import HostChanges
 from james_client.errors import CallerError
-from james_client.run import live as sendmail_live
-from james_client.run import load as sendmail_salt
-from james_client.run.load import ERRORS
+from james_client.run import live, load, proof, steps
 from james_client.run.plan import Plan
-from james_client.wishes.settings import check_backup
+from james_client.wishes import checks
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]
 __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
+__context__: dict[str, Any]
 
 __virtualname__ = "sendmail_james"
 __func_alias__ = {"settings_": "settings"}
@@ -34,36 +37,40 @@ def __virtual__() -> str:
     return __virtualname__
 
 
-def _plain_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn our own errors into Salt's: the caller's mistakes and the system's faults."""
+def _command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a command of a function: our errors become Salt's, and nothing secret leaves."""
 
-    @wraps(function)
+    @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        def say(value: Any) -> Any:
+            return load.shown(value, __pillar__, __context__)
+
         try:
-            return function(*args, **kwargs)
+            return say(function(*args, **kwargs))
         except CallerError as err:
-            raise SaltInvocationError(str(err)) from None
-        except ERRORS as err:
-            raise CommandExecutionError(str(err)) from None
+            raise SaltInvocationError(say(str(err))) from None
+        except load.ERRORS as err:
+            raise CommandExecutionError(say(str(err))) from None
 
     return call
 
 
 def _plan(cf: str | None = None) -> Plan:
-    plan = sendmail_salt.load_plan(__salt__, __pillar__, __grains__, __opts__)
+    plan = load.load_plan(__salt__, __pillar__, __grains__, __opts__, __context__)
     return plan if cf is None else plan.for_one(cf)
 
 
-def _apply(step: Callable[[Plan], HostChanges], cf: str | None, test: bool) -> HostChanges:
-    """Run one step alone: edit, prove, put in place."""
+def _apply(command: str, cf: str | None, test: bool) -> HostChanges:
+    """Take one step alone: edit, prove, put in place."""
     plan = _plan(cf)
-    changes = step(plan)
-    sendmail_live.prove(plan)
-    sendmail_live.go_live(plan, holder="salt-call", test=test)
+    step = next(step for step in steps.STEPS if step.command == command)
+    changes = steps.take(step, plan)
+    proof.prove(plan)
+    live.go_live(plan, holder="salt-call", test=test)
     return changes
 
 
-@_plain_errors
+@_command
 def relay(cf: str | None = None, test: bool = False) -> HostChanges:
     """Make James the smart host, local relay and mail hub (how-to, step 2).
 
@@ -79,10 +86,10 @@ def relay(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.relay test=True
     """
-    return _apply(Plan.relayed, cf, test)
+    return _apply("relay", cf, test)
 
 
-@_plain_errors
+@_command
 def loop_check(cf: str | None = None, test: bool = False) -> HostChanges:
     """Set mailer flag k as the pillar says (how-to, step 3).
 
@@ -97,10 +104,10 @@ def loop_check(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.loop_check test=True
     """
-    return _apply(Plan.loop_check_off, cf, test)
+    return _apply("loop_check", cf, test)
 
 
-@_plain_errors
+@_command
 def client_auth(cf: str | None = None, test: bool = False) -> HostChanges:
     """Set SMTP AUTH, and make it compulsory where the pillar says so (how-to, step 4).
 
@@ -115,10 +122,10 @@ def client_auth(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.client_auth test=True
     """
-    return _apply(Plan.authenticated, cf, test)
+    return _apply("client_auth", cf, test)
 
 
-@_plain_errors
+@_command
 def credentials(test: bool = False) -> HostChanges:
     """Write the credential files from pillar ``sendmail_james:auth``, mode 0600.
 
@@ -131,10 +138,10 @@ def credentials(test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.credentials
     """
-    return _apply(Plan.credentials, None, test)
+    return _apply("credentials", None, test)
 
 
-@_plain_errors
+@_command
 def drift() -> HostChanges:
     """Return what differs between the pillar and this host; empty means nothing.
 
@@ -142,10 +149,10 @@ def drift() -> HostChanges:
 
         salt-call sendmail_james.drift
     """
-    return sendmail_live.drift(_plan())
+    return steps.drift(_plan())
 
 
-@_plain_errors
+@_command
 def settings_(cf: str | None = None) -> dict[str, Any]:
     """Show what the cf says now, and what is missing for James.
 
@@ -159,10 +166,10 @@ def settings_(cf: str | None = None) -> dict[str, Any]:
         salt-call sendmail_james.settings
         salt-call sendmail_james.settings cf=/etc/mail/submit.cf
     """
-    return sendmail_live.facts(_plan(cf))
+    return proof.facts(_plan(cf))
 
 
-@_plain_errors
+@_command
 def routes(*addresses: str, cf: str | None = None) -> dict[str, Any]:
     """Ask sendmail where addresses go, sending nothing and asking no DNS.
 
@@ -177,10 +184,10 @@ def routes(*addresses: str, cf: str | None = None) -> dict[str, Any]:
 
         salt-call sendmail_james.routes root someone@example.org
     """
-    return sendmail_status.routes(_plan(cf), addresses)
+    return ways.routes(_plan(cf), addresses)
 
 
-@_plain_errors
+@_command
 def probe() -> dict[str, Any]:
     """Send the how-to's test messages as root and as a user, and say what James answered.
 
@@ -191,10 +198,10 @@ def probe() -> dict[str, Any]:
 
         salt-call sendmail_james.probe
     """
-    return sendmail_status.probe(_plan())
+    return test_messages.probe(_plan())
 
 
-@_plain_errors
+@_command
 def account(create: bool = False, test: bool = False) -> dict[str, Any]:
     """Say whether James lets sendmail's account in and takes what sendmail will send.
 
@@ -209,10 +216,10 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
 
         salt-call sendmail_james.account create=True
     """
-    return sendmail_status.account(_plan(), create=create, test=test)
+    return account_report.account(_plan(), create=create, test=test)
 
 
-@_plain_errors
+@_command
 def status() -> dict[str, Any]:
     """Show on one page how the host is, what is wrong, and what to do next.
 
@@ -220,10 +227,10 @@ def status() -> dict[str, Any]:
 
         salt-call sendmail_james.status
     """
-    return sendmail_status.status(_plan())
+    return page.status(_plan())
 
 
-@_plain_errors
+@_command
 def backups() -> list[dict[str, Any]]:
     """List the backups, newest first: id, when, by what, which files.
 
@@ -231,10 +238,10 @@ def backups() -> list[dict[str, Any]]:
 
         salt-call sendmail_james.backups
     """
-    return sendmail_live.backups()
+    return live.backups(_plan())
 
 
-@_plain_errors
+@_command
 def restore(backup: str, force: bool = False, test: bool = False) -> HostChanges:
     """Bring back what was there before the run that made a backup.
 
@@ -249,5 +256,5 @@ def restore(backup: str, force: bool = False, test: bool = False) -> HostChanges
 
         salt-call sendmail_james.restore 000003-20261123T101500Z
     """
-    check_backup(backup, "backup")
-    return sendmail_live.restore(_plan(), backup, force=force, holder="salt-call", test=test)
+    checks.check_backup(backup, "backup")
+    return live.restore(_plan(), backup, force=force, holder="salt-call", test=test)

@@ -8,18 +8,19 @@ All values come from the pillar ``sendmail_james``.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
 
-from james_client.answers import status as sendmail_status
-from james_client.changes import Changes
-from james_client.james import account as james_account
-from james_client.run import live as sendmail_live
-from james_client.run import load as sendmail_salt
-from james_client.run import service as sendmail_service
-from james_client.run.load import ERRORS
+# Modules only: Salt's loader would take an imported function for a state.
+from james_client.answers import probe
+from james_client.james import account
+from james_client.run import live as way_live
+from james_client.run import load, owed, proof, service, steps
 from james_client.run.plan import Plan, RunError
+
+Ret = dict[str, Any]
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Callable[..., Any]]
@@ -42,56 +43,59 @@ def _plan() -> Plan:
         raise RunError(
             "parallel: True is not possible: the steps of a run share their candidates; remove it"
         )
-    if sendmail_salt.CONTEXT_KEY not in __context__:
-        plan = sendmail_salt.load_plan(__salt__, __pillar__, __grains__, __opts__)
-        __context__[sendmail_salt.CONTEXT_KEY] = plan
-    return __context__[sendmail_salt.CONTEXT_KEY]
+    if load.PLAN not in __context__:
+        __context__[load.PLAN] = load.load_plan(
+            __salt__, __pillar__, __grains__, __opts__, __context__
+        )
+    return __context__[load.PLAN]
 
 
-def _ret(name: str) -> dict[str, Any]:
-    return {"name": name, "result": True, "changes": {}, "comment": ""}
+def _state(function: Callable[..., Ret]) -> Callable[..., Ret]:
+    """Make a state of a function: what it returns wins over "nothing changed, all is well".
 
+    Errors become the state's failure, and nothing secret leaves: this is the one way out.
+    """
 
-def _failed(ret: dict[str, Any], err: Exception) -> dict[str, Any]:
-    return ret | {"result": False, "changes": {}, "comment": str(err)}
+    @functools.wraps(function)
+    def call(name: str, *args: Any, **kwargs: Any) -> Ret:
+        ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+        try:
+            ret |= function(name, *args, **kwargs)
+        except load.ERRORS as err:
+            ret |= {"result": False, "comment": str(err)}
+        return load.shown(ret, __pillar__, __context__)
+
+    return call
 
 
 def _awaits_package(plan: Plan) -> bool:
     """Tell whether this is a test on a host whose sendmail a real run would install first."""
     wanted = __opts__["test"] and plan.settings.package.install
-    return wanted and not sendmail_salt.installed(plan)
+    return wanted and not load.is_installed(plan)
 
 
-def _unknown_yet(plan: Plan) -> dict[str, Any]:
+def _unknown_yet(plan: Plan) -> Ret:
     comment = f"{plan.platform.cf} comes with the package: what changes is known then"
     return {"result": None, "comment": comment}
 
 
-def _step(
-    name: str, edit: Callable[[Plan], Changes], already: str | Callable[[Plan], str], would: str
-) -> dict[str, Any]:
-    """Run one editing step on the candidates and report what it changes."""
-    ret = _ret(name)
-    try:
-        plan = _plan()
-        if _awaits_package(plan):
-            return ret | _unknown_yet(plan)
-        if plan.placed is not None:
-            return _failed(
-                ret, RunError("sendmail_james.live ran already: this must come before it")
-            )
-        changes = edit(plan)
-    except ERRORS as err:
-        return _failed(ret, err)
+def _step(state: str) -> Ret:
+    """Take one of the recipe's steps on the candidates and report what it changes."""
+    plan = _plan()
+    if _awaits_package(plan):
+        return _unknown_yet(plan)
+    step = next(step for step in steps.STEPS if step.state == state)
+    changes = steps.take(step, plan)
     if not changes:
-        return ret | {"comment": already if isinstance(already, str) else already(plan)}
-    ret |= {"changes": changes, "comment": f"{would} as soon as this run goes live"}
+        return {"comment": step.already(plan)}
     if __opts__["test"]:
-        ret |= {"result": None, "comment": f"{would} (test mode: nothing was changed)"}
-    return ret
+        comment = f"{step.would} (test mode: nothing was changed)"
+        return {"result": None, "changes": changes, "comment": comment}
+    return {"changes": changes, "comment": f"{step.would} as soon as this run goes live"}
 
 
-def installed(name: str) -> dict[str, Any]:
+@_state
+def installed(name: str) -> Ret:
     """Install sendmail and the SASL plug-ins for PLAIN and LOGIN, unless another MTA is in the way.
 
     name
@@ -105,24 +109,18 @@ def installed(name: str) -> dict[str, Any]:
         Sendmail is installed and no other MTA is:
           sendmail_james.installed
     """
-    ret = _ret(name)
-    try:
-        plan = _plan()
-        sendmail_salt.refuse_other_mta(plan, __salt__)
-        warnings = sendmail_salt.host_warnings()
-        if not plan.settings.package.install:
-            sendmail_salt.require_sendmail(plan)
-            return ret | {
-                "comment": "sendmail is here; packages are not ours to install",
-                **warnings,
-            }
-    except ERRORS as err:
-        return _failed(ret, err)
+    plan = _plan()
+    load.refuse_other_mta(plan, __salt__)
+    warnings = load.host_warnings()
+    if not plan.settings.package.install:
+        load.require_sendmail(plan)
+        return warnings | {"comment": "sendmail is here; packages are not ours to install"}
     package = __states__["pkg.installed"](name=name, pkgs=list(plan.platform.packages))
-    return ret | {key: package[key] for key in ("result", "changes", "comment")} | warnings
+    return warnings | {key: package[key] for key in ("result", "changes", "comment")}
 
 
-def queue_only(name: str) -> dict[str, Any]:
+@_state
+def queue_only(name: str) -> Ret:
     """Make sendmail run its queues and listen on no port (how-to, step 1).
 
     name
@@ -133,12 +131,11 @@ def queue_only(name: str) -> dict[str, Any]:
         Sendmail runs its queues and does not listen:
           sendmail_james.queue_only
     """
-    return _step(
-        name, Plan.queue_only, "sendmail only runs its queues", "sendmail only runs its queues"
-    )
+    return _step("queue_only")
 
 
-def relayed(name: str) -> dict[str, Any]:
+@_state
+def relayed(name: str) -> Ret:
     """Hand every form of address to James: smart host, local relay and mail hub (how-to, step 2).
 
     name
@@ -149,10 +146,11 @@ def relayed(name: str) -> dict[str, Any]:
         All mail is relayed to James:
           sendmail_james.relayed
     """
-    return _step(name, Plan.relayed, "all mail is relayed to James", "all mail is relayed to James")
+    return _step("relayed")
 
 
-def loop_check_off(name: str) -> dict[str, Any]:
+@_state
+def loop_check_off(name: str) -> Ret:
     """Set mailer flag k: James may greet with this host's own name (how-to, step 3).
 
     name
@@ -163,11 +161,11 @@ def loop_check_off(name: str) -> dict[str, Any]:
         Sendmail does not take James for itself:
           sendmail_james.loop_check_off
     """
-    already = "the loop check is as the pillar wants it"
-    return _step(name, Plan.loop_check_off, already, "sendmail does not take James for itself")
+    return _step("loop_check_off")
 
 
-def credentials(name: str) -> dict[str, Any]:
+@_state
+def credentials(name: str) -> Ret:
     """Write the credential files, mode 0600, one for root and one for the submission program.
 
     name
@@ -179,11 +177,11 @@ def credentials(name: str) -> dict[str, Any]:
         James's credentials are readable by sendmail alone:
           sendmail_james.credentials
     """
-    already = "the credential files are as the pillar wants them"
-    return _step(name, Plan.credentials, already, "the credential files are written")
+    return _step("credentials")
 
 
-def authenticated(name: str) -> dict[str, Any]:
+@_state
+def authenticated(name: str) -> Ret:
     """Log in to James with SMTP AUTH; where that fails, mail stays queued (how-to, step 4).
 
     name
@@ -194,11 +192,11 @@ def authenticated(name: str) -> dict[str, Any]:
         Sendmail logs in to James:
           sendmail_james.authenticated
     """
-    would = "sendmail logs in to James"
-    return _step(name, Plan.authenticated, Plan.login_in_words, would)
+    return _step("authenticated")
 
 
-def live(name: str) -> dict[str, Any]:
+@_state
+def live(name: str) -> Ret:
     """Prove the run's candidates with sendmail and put them in place, each by one rename.
 
     name
@@ -212,21 +210,17 @@ def live(name: str) -> dict[str, Any]:
         The configuration is proved and live:
           sendmail_james.live
     """
-    ret = _ret(name)
-    try:
-        plan = _plan()
-        if _awaits_package(plan):
-            return ret | _unknown_yet(plan)
-        notes = sendmail_live.prove(plan)
-        changes = sendmail_live.go_live(plan, holder="state.apply", test=__opts__["test"])
-    except ERRORS as err:
-        return _failed(ret, err)
+    plan = _plan()
+    if _awaits_package(plan):
+        return _unknown_yet(plan)
+    notes = proof.prove(plan)
+    changes = way_live.go_live(plan, holder="state.apply", test=__opts__["test"])
     if not changes:
-        return ret | {"comment": "nothing to put in place"}
-    ret |= {"changes": changes, "comment": "; ".join(["proved and put in place", *notes])}
+        return {"comment": "nothing to put in place"}
     if __opts__["test"]:
-        ret |= {"result": None, "comment": "; ".join(["proved; would be put in place", *notes])}
-    return ret
+        comment = "; ".join(["proved; would be put in place", *notes])
+        return {"result": None, "changes": changes, "comment": comment}
+    return {"changes": changes, "comment": "; ".join(["proved and put in place", *notes])}
 
 
 def _is_offline() -> bool:
@@ -239,7 +233,8 @@ def _offline(plan: Plan) -> str:
     return f"NOT restarted, no service manager runs here: {plan.platform.restart}"
 
 
-def running(name: str) -> dict[str, Any]:
+@_state
+def running(name: str) -> Ret:
     """Restart sendmail once where something went live, and see its queue runners live.
 
     name
@@ -254,27 +249,24 @@ def running(name: str) -> dict[str, Any]:
         The queue runners work with the live configuration:
           sendmail_james.running
     """
-    ret = _ret(name)
-    try:
-        plan = _plan()
-        if _awaits_package(plan):
-            return ret | _unknown_yet(plan)
-        reason = sendmail_service.why_restart(plan, __salt__)
-        if not reason:
-            lives = "the queue runners live, and sendmail listens on no port"
-            return ret | {"comment": lives if plan.queues_only() else "no restart is owed"}
-        if not __opts__["test"] and _is_offline():
-            return ret | {"comment": _offline(plan)}
-        ret["changes"] = {"sendmail": {"old": reason, "new": "restarted"}}
-        if __opts__["test"]:
-            return ret | {"result": None, "comment": "sendmail would be restarted"}
-        sendmail_service.restart(plan, __salt__)
-    except ERRORS as err:
-        return _failed(ret, err)
-    return ret | {"comment": "sendmail was restarted"}
+    plan = _plan()
+    if _awaits_package(plan):
+        return _unknown_yet(plan)
+    reason = service.why_restart(plan, __salt__)
+    if not reason:
+        lives = "the queue runners live, and sendmail listens on no port"
+        return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
+    if not __opts__["test"] and _is_offline():
+        return {"comment": _offline(plan)}
+    changes = {"sendmail": {"old": reason, "new": "restarted"}}
+    if __opts__["test"]:
+        return {"result": None, "changes": changes, "comment": "sendmail would be restarted"}
+    service.restart(plan, __salt__)
+    return {"changes": changes, "comment": "sendmail was restarted"}
 
 
-def restored(name: str, force: bool = False) -> dict[str, Any]:
+@_state
+def restored(name: str, force: bool = False) -> Ret:
     """Give every file back as it was before this formula first touched it, and restart sendmail.
 
     name
@@ -290,27 +282,22 @@ def restored(name: str, force: bool = False) -> dict[str, Any]:
         All files are as they were before James:
           sendmail_james.restored
     """
-    ret = _ret(name)
-    test = __opts__["test"]
-    try:
-        plan = _plan()
-        changes = sendmail_live.go_back(plan, test=test, force=force, holder="state.apply")
-        if not changes and not sendmail_service.restart_pending():
-            return ret | {"comment": "nothing to give back"}
-        ret["changes"] = changes
-        if test:
-            return ret | {"result": None, "comment": "every file would be given back"}
-        if _is_offline():
-            return ret | {"comment": f"given back; {_offline(plan)}"}
-        plan = sendmail_salt.load_plan(__salt__, __pillar__, __grains__, __opts__)
-        blocked = sendmail_service.restart_as_before(plan, __salt__)
-    except ERRORS as err:
-        return _failed(ret, err)
+    plan, test = _plan(), __opts__["test"]
+    changes = way_live.go_back(plan, test=test, force=force, holder="state.apply")
+    if not changes and not owed.is_owed(plan):
+        return {"comment": "nothing to give back"}
+    if test:
+        return {"result": None, "changes": changes, "comment": "every file would be given back"}
+    if _is_offline():
+        return {"changes": changes, "comment": f"given back; {_offline(plan)}"}
+    del __context__[load.PLAN]  # the files are others now
+    blocked = service.restart_as_before(_plan(), __salt__)
     said = ["every file was given back, and sendmail restarted", *blocked]
-    return ret | {"comment": "; ".join(said)}
+    return {"changes": changes, "comment": "; ".join(said)}
 
 
-def account_present(name: str) -> dict[str, Any]:
+@_state
+def account_present(name: str) -> Ret:
     """See that James lets sendmail's account in; create it through WebAdmin if the pillar says so.
 
     name
@@ -325,31 +312,29 @@ def account_present(name: str) -> dict[str, Any]:
         James takes mail from sendmail's account:
           sendmail_james.account_present
     """
-    ret = _ret(name)
+    plan, test = _plan(), __opts__["test"]
+    settings = plan.settings
+    if settings.auth is None:
+        return {"comment": "no login is configured"}
+    patient = bool(plan.placed) and not test
     try:
-        plan = _plan()
-        settings = plan.settings
-        if settings.auth is None:
-            return ret | {"comment": "no login is configured"}
-        patient = bool(plan.placed) and not __opts__["test"]
-        changes = james_account.missing(settings, patient=patient)
-        if __opts__["test"]:
+        changes = account.missing(settings, patient=patient)
+        if test:
             said = "would be created" if changes else "nothing to create"
-            return ret | {"result": None if changes else True, "changes": changes, "comment": said}
-        james_account.create(settings, changes)
-        ret["changes"] = changes
-        wrong = james_account.in_words(james_account.checks(settings, patient=patient))
-    except james_account.UNREACHABLE as err:
+            return {"result": None if changes else True, "changes": changes, "comment": said}
+        account.create(settings, changes)
+        wrong = account.in_words(account.checks(settings, patient=patient))
+    except account.UNREACHABLE as err:
         # Before the first run sendmail still holds James's port, so a test can't ask.
-        return ret | {"result": None if __opts__["test"] else False, "comment": str(err)}
-    except ERRORS as err:
-        return _failed(ret, err)
+        return {"result": None if test else False, "comment": str(err)}
     if wrong:
-        return ret | {"result": False, "comment": "; ".join(wrong)}
-    return ret | {"comment": f"James takes what {settings.auth.username} will send"}
+        return {"result": False, "changes": changes, "comment": "; ".join(wrong)}
+    said = f"James takes what {settings.auth.username} will send"
+    return {"changes": changes, "comment": said}
 
 
-def delivers(name: str) -> dict[str, Any]:
+@_state
+def delivers(name: str) -> Ret:
     """Show that the live configuration takes every address form to James.
 
     name
@@ -361,17 +346,13 @@ def delivers(name: str) -> dict[str, Any]:
         All mail reaches James:
           sendmail_james.delivers
     """
-    ret = _ret(name)
-    try:
-        plan = _plan()
-        if __opts__["test"]:
-            return ret | {"comment": "would be looked at after a change"}
-        said = sendmail_live.verify(plan)
-        if plan.settings.verify.live:
-            wrong = sendmail_status.probe(plan)["wrong"]
-            if wrong:
-                return ret | {"result": False, "comment": "; ".join(wrong)}
-            said.append("test messages of every form arrived")
-    except ERRORS as err:
-        return _failed(ret, err)
-    return ret | {"comment": "; ".join(said) or "nothing to look at"}
+    plan = _plan()
+    if __opts__["test"]:
+        return {"comment": "would be looked at after a change"}
+    said = proof.verify(plan)
+    if plan.settings.verify.live:
+        wrong = probe.probe(plan)["wrong"]
+        if wrong:
+            return {"result": False, "comment": "; ".join(wrong)}
+        said.append("test messages of every form arrived")
+    return {"comment": "; ".join(said) or "nothing to look at"}

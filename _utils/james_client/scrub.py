@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 HIDDEN = "(hidden)"
 
@@ -47,6 +47,17 @@ def scrub(text: str, secrets: Iterable[Reveals] = ()) -> str:
     for secret in secrets:
         hidden = _pattern(secret.reveal()).sub(HIDDEN, hidden)
     return hidden
+
+
+def scrub_all(value: Any, secrets: Iterable[Reveals] = ()) -> Any:
+    """Return a value of dicts, lists, tuples and strings with every string scrubbed."""
+    if isinstance(value, str):
+        return scrub(value, secrets)
+    if isinstance(value, dict):
+        return {key: scrub_all(one, secrets) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(scrub_all(one, secrets) for one in value)
+    return value
 
 
 def _dialogue(lines: Iterable[str]) -> Iterator[str]:

@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from james_client.run import live as sendmail_live
-from james_client.run import plan as sendmail_plan
-from james_client.run import service as sendmail_service
 
 REPOSITORY = Path(__file__).parents[2]
 PLATFORMS = yaml.safe_load((REPOSITORY / "sendmail_james/platforms.yaml").read_text())
@@ -55,12 +52,11 @@ def on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], SimpleNamespace]:
     """Give `on(platform)`: the states of a host of that platform, all of its files in a folder."""
-    monkeypatch.setattr(sendmail_live, "BACKUPS", tmp_path / "backups")
-    monkeypatch.setattr(sendmail_live, "LOCK", tmp_path / "lock")
-    for module in (sendmail_live, sendmail_plan):
-        monkeypatch.setattr(module, "STATE_DIR", tmp_path)
-    for module in (sendmail_live, sendmail_service):
-        monkeypatch.setattr(module, "PENDING", tmp_path / "restart-pending")
+    own = {
+        "state_dir": tmp_path / "state",
+        "backups": tmp_path / "backups",
+        "lock": tmp_path / "lock",
+    }
 
     def on(platform: str, **lookup: Any) -> SimpleNamespace:
         family, _, init = platform.partition("/")
@@ -70,6 +66,7 @@ def on(
         names = {"cf": "sendmail.cf", "mc": "sendmail.mc"}
         names |= {"submit_cf": "submit.cf", "submit_mc": "submit.mc"}
         facts = {key: str(mail / name) for key, name in names.items()}
+        facts |= {key: str(path) for key, path in own.items()}
         knobs = [
             knob | {"file": str(mail / Path(knob["file"]).relative_to("/"))}
             for knob in PLATFORMS.get(platform, {"knobs": []})["knobs"]

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import rebuild_world as world
 from james_client.files.lock import locked
-from james_client.run import plan as sendmail_plan
 from rebuild_world import CF
 from support import james
 
-LOCK = sendmail_plan.LOCK
+LOCK = Path("/var/run/sendmail_james.lock")
 RIVALS = ("one.example.test", "two.example.test")
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from forked_salt import ForkedSalt
 from james_client.files import renames as sendmail_stage
-from james_client.run import live as sendmail_live
+from james_client.run import proof
 from safety_host import (
     PILLAR,
     STEPS,
@@ -40,7 +40,7 @@ from safety_host import (
 from support import james, leaks, pristine
 
 CAMPAIGN = bool(os.environ.get("CAMPAIGN"))
-GATE = (sendmail_live, "prove")  # what comes before has not touched any managed place
+GATE = (proof, "prove")  # what comes before has not touched any managed place
 PLACES = re.compile(
     r"/etc/(mail|default)|/var/(backups|lib)/sendmail_james|/run/sendmail_james|/tmp/sendmail"
 )

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 import recipe
 from forked_salt import ForkedSalt, log_all
-from james_client.run import live as sendmail_live
+from james_client.run import live, load
+from james_client.run.plan import RunError
 from safety_host import WRITTEN, exposed, write_pillar
 from support import james, leaks, pristine
 from support.fake_james import FakeJames, fake_james, fake_webadmin
@@ -353,9 +354,10 @@ def test_the_search_finds_what_is_planted(tmp_path: Path) -> None:
 def test_the_search_finds_what_is_logged(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(*_: Any, **__: Any) -> Any:
         logging.getLogger("sendmail_james").debug("the pillar is %r", PASSWORD)
-        raise sendmail_live.RunError(f"no way with {PASSWORD}")
+        raise RunError(f"no way with {PASSWORD}")
 
-    monkeypatch.setattr(sendmail_live, "go_live", careless)
+    monkeypatch.setattr(live, "go_live", careless)
+    monkeypatch.setattr(load, "shown", lambda value, *_: value)  # the last net
     wrong = watch.call("state.apply", "sendmail_james")[1]
     assert any(line.startswith("logged: [sendmail_james:") for line in wrong)
     assert any(line.startswith("returned: ") for line in wrong)

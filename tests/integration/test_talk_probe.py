@@ -6,10 +6,12 @@ import re
 import socket
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import talk_target
-from james_client.answers.probe import HEADER, Wish, probe, strangers
+from james_client.answers.messages import HEADER, Wish, send
+from james_client.answers.strangers import strangers
 from james_client.james.webadmin import WebAdmin
 from james_client.mta import queue as sendmail_queue
 from james_client.mta.ask import ProcessError
@@ -53,7 +55,7 @@ def look(wish: Wish = WISH, *, webadmin: bool = True) -> dict:
     dead = [path.read_bytes() if path.exists() else b"" for path in DEAD]
     server = WebAdmin(james.WEBADMIN) if webadmin else None
     report = james.wait_for(
-        lambda: seen_whole(probe(wish, server, [PASSWORD])), 150, "all dialogues"
+        lambda: seen_whole(send(wish, server, [PASSWORD])), 150, "all dialogues"
     )
     for msp in (False, True):
         assert sendmail_queue.listing(msp=msp).total == 0
@@ -119,7 +121,7 @@ def test_other_peoples_mail_is_left_alone(target):
         pristine.run("sh", "-c", "printf 'Subject: mine\n\n' | sendmail -Am -odq alice@localhost")
         before = sendmail_queue.listing().waiting
         assert len(before) == 1
-        report = probe(replace(WISH, runner_timeout=1), WebAdmin(james.WEBADMIN), [PASSWORD])
+        report = send(replace(WISH, runner_timeout=1), WebAdmin(james.WEBADMIN), [PASSWORD])
         assert sendmail_queue.listing().waiting == before
         assert report["queue runner"].startswith("no runner took a message within")
         assert [fault for fault in report["wrong"] if "queue runner" in fault]
@@ -190,23 +192,25 @@ def test_strangers_are_named(target, tmp_path):
     james.remove_user("postmaster")
     aliases = tmp_path / "aliases"
     aliases.write_text("postmaster: root\nops: dora, bob\nprg: |/bin/true\n")
-    login = ("sendmail", PASSWORD)
-    found = strangers("localhost", 25, ["bob", "carol"], login, aliases_file=aliases)
+    plan = SimpleNamespace(
+        settings=SimpleNamespace(
+            relay=SimpleNamespace(host="localhost", port=25),
+            auth=SimpleNamespace(username="sendmail", password=PASSWORD),
+        ),
+        platform=SimpleNamespace(aliases=aliases),
+    )
+    found = strangers(plan, ["bob", "carol"])
     unknown = {"postmaster", "MAILER-DAEMON", "carol", "ops", "dora", "prg"}
     assert set(found["unknown to James"]) == unknown
     assert set(found["aliases without effect"]) == {"postmaster", "ops", "prg"}
-    assert (
-        strangers("localhost", 25, [], login, aliases_file=tmp_path / "none")[
-            "aliases without effect"
-        ]
-        == {}
-    )
+    aliases.unlink()
+    assert strangers(plan, [])["aliases without effect"] == {}
 
 
 def test_a_user_that_is_none(target):
     """The error names it, and nothing was sent."""
     with pytest.raises(ProcessError, match="'carol' is no user of this host"):
-        probe(replace(WISH, user="carol"))
+        send(replace(WISH, user="carol"))
 
 
 def test_an_unauthenticated_host(made):
@@ -227,7 +231,7 @@ def test_a_host_with_the_loop_check(made):
     """The negative twin: without flag k sendmail thinks it talks to itself."""
     talk_target.make(flags="0")
     try:
-        report = probe(WISH, WebAdmin(james.WEBADMIN), [PASSWORD])
+        report = send(WISH, WebAdmin(james.WEBADMIN), [PASSWORD])
         row = report["messages"]["alice (root, as root)"]
         assert row["result"] == "refused"
         assert "mailer flag k" in row["why"]

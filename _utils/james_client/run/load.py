@@ -6,7 +6,7 @@ Nothing here knows Salt's dunders; they come as arguments.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ from salt.exceptions import CommandExecutionError
 
 from james_client.errors import ClientError
 from james_client.run.plan import Plan, RunError
-from james_client.wishes import settings as sendmail_settings
+from james_client.scrub import scrub_all
 from james_client.wishes.platform import LOOKUP_KEYS, select
+from james_client.wishes.settings import ROOT, SECRETS_OF, Secret, load
 
 ERRORS = (ClientError, CommandExecutionError, OSError)
 """Ours, Salt's, and the system's own where it speaks for itself."""
 
-CONTEXT_KEY = "sendmail_james.plan"
+PLAN = "sendmail_james.plan"
+SECRETS = "sendmail_james.secrets"
+"""Names in ``__context__``: the plan that a run's states share, and what must not be shown."""
 Functions = Mapping[str, Callable[..., Any]]
 
 
@@ -30,21 +33,42 @@ def load_plan(
     pillar: Mapping[str, Any],
     grains: Mapping[str, Any],
     opts: Mapping[str, Any],
+    context: MutableMapping[str, Any],
 ) -> Plan:
-    """Return an empty plan for this host, its pillar checked.
+    """Return an empty plan for this host, its pillar checked; ``shown`` will know its secrets.
 
     Raises SettingsError with all the pillar's mistakes, PlatformError for an unknown platform.
     """
     saltenv = opts.get("saltenv") or "base"
     defaults = _data_file(functions, "defaults", saltenv)
-    settings = sendmail_settings.load(
-        pillar.get("sendmail_james"),
+    settings = load(
+        pillar.get(ROOT),
         defaults,
         lookup_keys=LOOKUP_KEYS,
         resolve=functions["sdb.get"],
     )
+    context[SECRETS] = settings.secrets
     platforms = _data_file(functions, "platforms", saltenv)
     return Plan(settings, select(platforms, grains, settings.lookup))
+
+
+def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
+    """Return what may leave the process of a return or an error: no secret, no AUTH exchange.
+
+    value
+        strings, in dicts, lists and tuples at any depth
+    """
+    return scrub_all(value, (*context.get(SECRETS, ()), *_given_secrets(pillar)))
+
+
+def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:
+    """Give the secrets as the pillar spells them, which may be wrong as a whole."""
+    given = pillar.get(ROOT)
+    for section, key in SECRETS_OF.items():
+        part = given.get(section) if isinstance(given, Mapping) else None
+        value = part.get(key) if isinstance(part, Mapping) else None
+        if isinstance(value, str) and not value.startswith("sdb://"):
+            yield Secret(value)
 
 
 def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:
@@ -57,7 +81,7 @@ def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:
     return dict(salt.utils.yaml.safe_load(text))
 
 
-def installed(plan: Plan) -> bool:
+def is_installed(plan: Plan) -> bool:
     """Tell whether sendmail's program and cf are on the host."""
     return Path(plan.platform.sendmail).exists() and Path(plan.platform.cf).exists()
 

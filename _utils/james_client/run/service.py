@@ -8,27 +8,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from james_client.mta import processes
-from james_client.run.live import PENDING
-from james_client.run.plan import STATE_DIR, Plan, RunError
+from james_client.run import owed
+from james_client.run.plan import Plan, RunError
 
 # Names the services that did not start at boot before us, one a line, for the way back.
-ENABLED = STATE_DIR / "enabled-by-us"
+ENABLED = "enabled-by-us"
 
 _SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
 Functions = Mapping[str, Callable[..., Any]]
 
 
-def restart_pending() -> bool:
-    """Tell whether files went live that sendmail has not been restarted for."""
-    return PENDING.exists()
-
-
 def why_restart(plan: Plan, functions: Functions) -> str | None:
     """Return why sendmail must be restarted, None where it need not be."""
-    if restart_pending() or plan.placed:
+    if owed.is_owed(plan) or plan.placed:
         return "an older configuration"
-    if not plan.queues_only():
+    if not plan.runs_queues_only():
         return None
     wrong = processes.look(plan.platform.submit_user).wrong(programs=plan.has_programs_queue())
     wrong += [f"service {service} does not start at boot" for service in _disabled(plan, functions)]
@@ -41,8 +36,7 @@ def restart(plan: Plan, functions: Functions) -> None:
     Raises RunError with what is still wrong and the command to type.
     """
     for service in _disabled(plan, functions):
-        STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ENABLED.open("a") as known:
+        with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
         with _units_only():
             functions["service.enable"](service)
@@ -51,7 +45,7 @@ def restart(plan: Plan, functions: Functions) -> None:
             raise RunError(
                 f"service {service} did not restart; look at its log, then: {plan.platform.restart}"
             )
-    if plan.queues_only():
+    if plan.runs_queues_only():
         wrong = processes.wait_for_runners(
             plan.platform.submit_user, programs=plan.has_programs_queue()
         )
@@ -60,7 +54,7 @@ def restart(plan: Plan, functions: Functions) -> None:
                 f"after a restart: {'; '.join(wrong)}. Look at sendmail's log, then: "
                 f"{plan.platform.restart}"
             )
-    PENDING.unlink(missing_ok=True)
+    owed.settle(plan)
 
 
 def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
@@ -68,12 +62,13 @@ def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
 
     A service that did not start at boot before us no longer does. Raises RunError.
     """
-    before = ENABLED.read_text().split() if ENABLED.exists() else []
+    enabled = owed.state_file(plan, ENABLED)
+    before = enabled.read_text().split() if enabled.exists() else []
     restart(plan, functions)
     for service in before:
         with _units_only():
             functions["service.disable"](service)
-    ENABLED.unlink(missing_ok=True)
+    enabled.unlink(missing_ok=True)
     return [
         f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
         for one in processes.look(plan.platform.submit_user).listeners

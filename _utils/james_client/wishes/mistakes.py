@@ -4,8 +4,8 @@ How a pillar value is shown, hidden and refused; the checkers that know no place
 
 import datetime
 import difflib
-import os
 import re
+import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -62,7 +62,7 @@ class Secret:
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickle may be written to a disk or a log: keep the letters themselves out of it.
         data = self._value.encode("utf-8", "surrogatepass")
-        pad = os.urandom(len(data))
+        pad = secrets.token_bytes(len(data))
         return (_unpad, (pad, bytes(a ^ b for a, b in zip(data, pad, strict=True))))
 
 

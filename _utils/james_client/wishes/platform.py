@@ -46,6 +46,9 @@ class Platform:
     rebuilds: bool
     generated: tuple[str, ...]
     knobs: tuple[Knob, ...]
+    state_dir: str
+    backups: str
+    lock: str
 
 
 LOOKUP_KEYS = tuple(field.name for field in fields(Platform))

@@ -165,6 +165,13 @@ class Settings:
     mc: Mc
     lookup: Mapping[str, Any]
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Give the password and the token, where there are any."""
+        password = self.auth.password if self.auth else None
+        token = self.account.token if self.account else None
+        return tuple(secret for secret in (password, token) if secret is not None)
+
 
 Check = Callable[[Any, str], Any]
 _DAY = 86400
@@ -228,7 +235,8 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
     ),
     "mc": (Mc, {"manage": one_of("auto", True, False)}),
 }
-_SECRETS = {"auth": "password", "account": "token"}
+#: Which key of a section is a secret.
+SECRETS_OF = {"auth": "password", "account": "token"}
 
 
 def load(
@@ -304,7 +312,9 @@ class _Reader:
         path = f"{ROOT}:{name}"
         _, checks = SECTIONS[name]
         own = self.mapping(given.get(name, {}), path, checks)
-        if not isinstance(given.get(name, {}), Mapping) or (name in _SECRETS and name not in given):
+        if not isinstance(given.get(name, {}), Mapping) or (
+            name in SECRETS_OF and name not in given
+        ):
             return {}
         values = {**self.defaults.get(name, {}), **own}
         off = name == "auth" and values.get("enabled") is False
@@ -317,7 +327,7 @@ class _Reader:
                 continue
             try:
                 value = values[key]
-                if key == _SECRETS.get(name) and not off:
+                if key == SECRETS_OF.get(name) and not off:
                     value = self.resolved(value, where)
                 checked[key] = check(value, where)
             except SettingsError as err:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from james_client.run import live as sendmail_live
-from james_client.run.live import RunError
+from james_client.run import proof
+from james_client.run.plan import RunError
 
 
 @pytest.fixture
@@ -39,19 +39,19 @@ def test_an_m4_that_fails_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mc: str, script: str, wanted: str
 ) -> None:
     fake_m4(tmp_path, monkeypatch, script)
-    monkeypatch.setattr(sendmail_live, "M4_TIMEOUT", 0.2)
+    monkeypatch.setattr(proof, "M4_TIMEOUT", 0.2)
     with pytest.raises(RunError, match=f"{mc}: {wanted}"):
-        sendmail_live._m4(mc, mc)
+        proof._m4(mc, mc)
 
 
 def test_no_m4_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mc: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RunError, match="m4 is not installed"):
-        sendmail_live._m4(mc, mc)
+        proof._m4(mc, mc)
 
 
 def test_an_m4_that_works_is_not_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mc: str
 ) -> None:
     fake_m4(tmp_path, monkeypatch, "echo V10")
-    assert sendmail_live._m4(mc, mc) == b"V10\n"
+    assert proof._m4(mc, mc) == b"V10\n"

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from james_client.wishes.platform import LOOKUP_KEYS, Knob, PlatformError, select, turn
 
-PLATFORMS = yaml.safe_load(
-    Path(__file__).parents[3].joinpath("sendmail_james/platforms.yaml").read_text()
-)
+FORMULA = Path(__file__).parents[3] / "sendmail_james"
+PLATFORMS = yaml.safe_load((FORMULA / "platforms.yaml").read_text())
+OWN = yaml.safe_load((FORMULA / "defaults.yaml").read_text())["lookup"]
 VALUES = {"queue_interval": "10m", "programs_interval": "5s"}
 KNOB = Knob(file="/etc/mail/sendmail.conf", assign={"DAEMON_MODE": "none", "MSP_INTERVAL": "p5s"})
 
@@ -16,7 +16,7 @@ KNOB = Knob(file="/etc/mail/sendmail.conf", assign={"DAEMON_MODE": "none", "MSP_
 @pytest.mark.parametrize("key", PLATFORMS)
 def test_every_platform_names_every_fact(key: str) -> None:
     family, _, init = key.partition("/")
-    facts = select(PLATFORMS, {"os_family": family, "init": init, "host": "h"}, {})
+    facts = select(PLATFORMS, {"os_family": family, "init": init, "host": "h"}, OWN)
     assert facts.services and facts.packages and facts.knobs
     assert "{" not in facts.mc + facts.submit_mc
     for knob in facts.knobs:
@@ -32,7 +32,7 @@ def test_unknown_platform_names_what_is_missing() -> None:
 
 
 def test_lookup_describes_an_unknown_platform() -> None:
-    lookup = dict(PLATFORMS["Debian"], cf="/opt/sendmail.cf")
+    lookup = dict(PLATFORMS["Debian"] | OWN, cf="/opt/sendmail.cf")
     assert select(PLATFORMS, {"os_family": "Plan9"}, lookup).cf == "/opt/sendmail.cf"
     assert set(lookup) == set(LOOKUP_KEYS)
 

@@ -73,7 +73,8 @@ def test_full_pillar() -> None:
     assert found.account.webadmin == "http://[::1]:8000"
     assert found.account.token == Secret("a.b-c")
     assert found.mc.manage is False
-    assert found.lookup == {"cf": "/etc/sendmail.cf", "rebuilds": False}
+    own = {"cf": "/etc/sendmail.cf", "rebuilds": False}
+    assert found.lookup == DEFAULTS["lookup"] | own
 
 
 def test_the_example_is_a_good_pillar() -> None:
@@ -351,7 +352,7 @@ def test_a_disabled_section_asks_for_nothing_but_is_still_checked() -> None:
 
 
 def test_unknown_platform_facts_are_mistakes() -> None:
-    assert load("lookup: {spool: /var}", lookup_keys=None).lookup == {"spool": "/var"}
+    assert load("lookup: {spool: /var}", lookup_keys=None).lookup["spool"] == "/var"
     assert mistakes("lookup: {fcf: /etc/x}", lookup_keys=["cf", "mc"]) == [
         "lookup: expected a known key, got 'fcf': did you mean cf?"
     ]
@@ -380,7 +381,10 @@ def test_backup_ids(text: str) -> None:
 def test_defaults_name_every_key_but_the_two_required() -> None:
     known = {name: set(checks) for name, (_, checks) in settings.SECTIONS.items()}
     known["auth"] -= {"username", "password"}
-    assert {name: set(keys) for name, keys in DEFAULTS.items()} == {**known, "lookup": set()}
+    assert {name: set(keys) for name, keys in DEFAULTS.items()} == {
+        **known,
+        "lookup": {"state_dir", "backups", "lock"},
+    }
 
 
 def test_our_platform_facts_pass_their_own_checks() -> None:

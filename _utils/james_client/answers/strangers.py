@@ -1,0 +1,39 @@
+"""Name those whose mail James would bounce, sending nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from james_client.james.smtp import unknown_recipients
+from james_client.mta.aliases import lost, parse
+from james_client.run.plan import Plan
+
+
+def strangers(plan: Plan, senders: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return whose mail would bounce: {"unknown to James": {...}, "aliases without effect": {...}}.
+
+    senders
+        asked for beside root, postmaster, MAILER-DAEMON and what the aliases file names
+
+    Raises DialogueError when James cannot be talked to.
+    """
+    auth, relay = plan.settings.auth, plan.settings.relay
+    try:
+        text = Path(plan.platform.aliases).read_text(encoding="utf-8", errors="replace")
+        aliases = parse(text)
+    except FileNotFoundError:
+        aliases = ()
+    asked = ["root", "postmaster", "MAILER-DAEMON", *senders]
+    asked += [name for entry in aliases for name in (entry.name, *entry.addresses)]
+    plain = [name for name in asked if name.isprintable() and not set(name) & set(' <>"\\')]
+    unknown = unknown_recipients(
+        relay.host,
+        relay.port,
+        plain,
+        auth.username if auth else None,
+        auth.password if auth else None,
+        helo=socket.getfqdn(),
+    )
+    return {"unknown to James": unknown, "aliases without effect": lost(aliases)}

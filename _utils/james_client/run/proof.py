@@ -1,0 +1,184 @@
+"""Prove a plan's candidates with sendmail and m4.
+
+The proof looks at the candidates, never at the live files, so a refused one has cost nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from james_client.cf.facts import facts as cf_facts
+from james_client.cf.facts import missing
+from james_client.cf.text import Cf
+from james_client.files import place as files
+from james_client.mta import ask as run
+from james_client.mta.trace import Route
+from james_client.run.plan import Plan, RunError, naming
+from james_client.scratch import scratch
+from james_client.wishes.settings import Settings
+
+M4_TIMEOUT = 60.0  # seconds
+
+
+def prove(plan: Plan) -> list[str]:
+    """Check the candidates that a run would change, and return what was proved, in words.
+
+    Each cf is parsed by sendmail (``-bC``); where the relay step ran, every address form must reach
+    James by a mailer that exists (``-bt``); an mc must build a cf that lacks nothing. Raises
+    RunError or ProcessError, naming the route.
+    """
+    plan.refuse_relaying_to_itself()
+    changed = {candidate.before.path for candidate in plan.candidates()}
+    notes: list[str] = []
+    with scratch() as folder:
+        for path in plan.cf_paths():
+            if path not in changed:
+                continue
+            copy = Path(folder, Path(path).name)
+            copy.write_bytes(plan.rendered(path) or b"")
+            try:
+                run.check(str(copy), binary=plan.platform.sendmail)
+                if "relay" in plan.taken and plan.settings.verify.routes:
+                    notes.append(prove_routes(str(copy), plan, path))
+            except run.ProcessError as err:
+                raise RunError(str(err).replace(str(copy), path)) from None
+        for mc, cf in plan.managed_mcs():
+            if {mc, cf} & changed:
+                _prove_rebuild(plan, mc, cf, folder)
+                notes.append(f"{mc} builds the same")
+    return [note for note in notes if note]
+
+
+def address_forms(settings: Settings) -> list[str]:
+    """Return the how-to's five address forms and root's, with the pillar's own addresses."""
+    name = settings.verify.local_user or "root"
+    remote = settings.verify.remote_address or "postmaster@example.net"
+    forms = ["root", name, "no-such-user", f"{name}+tag"]
+    forms += [f"{name}@localhost", f"{name}@{socket.getfqdn()}", remote]
+    return list(dict.fromkeys(forms))
+
+
+def judged(cf_path: str, plan: Plan, addresses: Sequence[str]) -> list[tuple[Route, str | None]]:
+    """Return each address's route by a cf, with the reason where James does not get it.
+
+    Asks sendmail; sends nothing.
+    """
+    binary, relay = plan.platform.sendmail, plan.settings.relay
+    with naming(cf_path):
+        msp = Cf(Path(cf_path).read_bytes()).is_msp
+    mailers = run.mailers(cf_path, binary=binary)
+    found = run.routes(cf_path, addresses, binary=binary)
+    return [(route, run.why_not_james(route, relay, mailers, msp=msp)) for route in found]
+
+
+def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
+    """Return the addresses that a cf does not take to James, with the reason.
+
+    The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay.
+    """
+    with naming(cf_path):
+        msp = Cf(Path(cf_path).read_bytes()).is_msp
+    names = () if msp else run.names(cf_path, "L", binary=plan.platform.sendmail)
+    kept = set(plan.settings.relay.stay_local)
+    asked = [one for one in dict.fromkeys((*addresses, *names)) if one.split("+")[0] not in kept]
+    return {route.address: why for route, why in judged(cf_path, plan, asked) if why}
+
+
+def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
+    """Return in words that a cf takes every address form to James, or raise RunError.
+
+    title
+        what to call the file in an error
+    """
+    forms = address_forms(plan.settings)
+    if wrong := lost(cf_path, plan, forms):
+        said = "; ".join(f"{address}: {reason}" for address, reason in wrong.items())
+        raise RunError(
+            f"{title}: not every address reaches James: {said}. Names that are meant to stay "
+            "local belong in pillar sendmail_james:relay:stay_local"
+        )
+    return f"by {title} {len(forms)} address forms reach James"
+
+
+def _prove_rebuild(plan: Plan, mc: str, cf: str, folder: Path) -> None:
+    """Build the candidate mc with m4, as the platform will, and look for what it lacks."""
+    copy = Path(folder, Path(mc).name)
+    copy.write_bytes(plan.rendered(mc) or b"")
+    built = _m4(str(copy), mc)
+    if gone := _lost(plan, mc, cf, built):
+        raise RunError(f"{mc}: a rebuilt {cf} would lack: {'; '.join(gone)}")
+
+
+def _m4(path: str, mc: str) -> bytes:
+    """Return what m4 builds from a file that stands for an mc; raise RunError in m4's words."""
+    m4 = shutil.which("m4")
+    if m4 is None:
+        raise RunError(
+            f"{mc}: m4 is not installed; expected it, since the mc is kept in step (mc:manage)"
+        )
+    try:
+        built = subprocess.run(
+            [m4, path],
+            cwd=Path(mc).parent,
+            capture_output=True,
+            timeout=M4_TIMEOUT,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(f"{mc}: m4 did not end within {M4_TIMEOUT:.0f} s") from None
+    if built.returncode:
+        words = built.stderr.decode(errors="replace").replace(path, mc).strip()
+        said = words[-500:] or f"it ended with status {built.returncode}"
+        raise RunError(f"{mc}: m4 refuses it: {said}")
+    return built.stdout
+
+
+def is_build_of(mc: str, cf: str) -> bool:
+    """Tell whether a cf on the disk is what m4 builds from its mc, its date and place apart.
+
+    Debian's tools write the mc as a comment at the end.
+    """
+    built, found = _undated(_m4(mc, mc)), _undated(files.read(cf).data or b"")
+    quoted = {b"# " + line for line in (files.read(mc).data or b"").splitlines()}
+    quoted |= {f"### {mc} ###".encode(), b"# "}
+    return found[: len(built)] == built and quoted.issuperset(found[len(built) :])
+
+
+def _undated(cf: bytes) -> list[bytes]:
+    dated = (b"##### built by ", b"##### in ", b"##### using ")
+    return [line for line in cf.splitlines() if not line.startswith(dated)]
+
+
+def verify(plan: Plan) -> list[str]:
+    """Prove the routes of the live files, where the pillar wants that, or raise RunError."""
+    if not plan.settings.verify.routes or not plan.hands_over():
+        return []
+    return [prove_routes(path, plan, path) for path in plan.cf_paths()]
+
+
+def facts(plan: Plan) -> dict[str, object]:
+    """Return what each cf says now, and what it lacks for James."""
+    found: dict[str, object] = {}
+    for path in plan.cf_paths():
+        cf = plan.cf(path)
+        found[path] = cf_facts(cf) | {"missing": missing(cf, plan.settings)}
+    return found
+
+
+def lost_by_rebuild(plan: Plan) -> dict[str, list[str]]:
+    """Return what each cf would lose in the platform's next rebuild, in words.
+
+    Empty where nothing rebuilds it, because there is no mc or no m4.
+    """
+    return {cf: _lost(plan, mc, cf, _m4(mc, mc)) for mc, cf in plan.rebuildable_mcs()}
+
+
+def _lost(plan: Plan, mc: str, cf: str, built: bytes) -> list[str]:
+    """Say what a cf built from an mc lacks for James and the cf of this run has."""
+    wanted = missing(Cf(plan.rendered(cf) or b""), plan.settings)
+    return [what for what in missing(Cf(built), plan.settings) if what not in wanted]

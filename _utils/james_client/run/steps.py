@@ -1,0 +1,232 @@
+"""The recipe's steps, in their order: what each edits in a run's candidates.
+
+``STEPS`` is the one place where their sequence stands; states, command line, ``drift`` and SLS
+files follow it.
+"""
+
+from __future__ import annotations
+
+import pwd
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from james_client.cf import auth as cf_auth
+from james_client.cf import relay as cf_relay
+from james_client.changes import HostChanges
+from james_client.run.plan import Plan, RunError
+from james_client.wishes.platform import turn
+from james_client.wishes.settings import Auth
+
+
+def daemon(plan: Plan) -> HostChanges:
+    """Turn the platform's knobs: run queues, listen nowhere (how-to, step 1)."""
+    changes: HostChanges = {}
+    for knob in plan.platform.knobs:
+        data, what = turn(knob, plan.data(knob.file), plan.intervals())
+        if what:
+            plan.put(knob.file, data, 0o644)
+            changes[knob.file] = what
+    return changes
+
+
+def relay(plan: Plan) -> HostChanges:
+    """Make James the smart host, local relay and mail hub (how-to, step 2)."""
+    wish = plan.settings.relay
+    changes: HostChanges = {}
+    if not wish.dns:
+        _require_fqdn_in_hosts()
+        if plan.data(wish.switch_file) != cf_relay.SWITCH:
+            plan.put(wish.switch_file, cf_relay.SWITCH, 0o644)
+            changes[wish.switch_file] = {"hosts": {"old": None, "new": "files"}}
+    return changes | plan.edit(
+        lambda cf: cf_relay.relay(cf, wish), lambda mc, cf: mc.relay(cf, wish)
+    )
+
+
+def loop(plan: Plan) -> HostChanges:
+    """Let sendmail talk to a James that greets with this host's own name (how-to, step 3)."""
+    wish, check = plan.settings.relay, plan.settings.loop
+    return plan.edit(
+        lambda cf: cf_relay.loop_check(cf, wish, check),
+        lambda mc, cf: mc.loop_check(cf, wish, check),
+    )
+
+
+def credentials(plan: Plan) -> HostChanges:
+    """Write the credential files: user, user, password, realm, each for its one reader only."""
+    changes: HostChanges = {}
+    wish = plan.settings.auth
+    if wish is None:
+        return changes
+    readers = {wish.file: "root"}
+    if wish.programs == "queue" and plan.has_programs_queue():
+        readers[wish.programs_file] = plan.platform.submit_user
+    for path, reader in readers.items():
+        before, owner = plan.before(path), _ids(reader)
+        plan.put(path, credential_lines(wish), 0o600, owner)
+        what: dict[str, dict[str, str | None]] = {}
+        if before.data != credential_lines(wish):
+            old = None if before.data is None else "(not shown)"
+            what["credentials"] = {"old": old, "new": "(not shown)"}
+        if before.data is not None and (before.mode, before.uid, before.gid) != (0o600, *owner):
+            found = f"{before.mode:04o} {before.uid}:{before.gid}"
+            what["access"] = {"old": found, "new": f"0600 {owner[0]}:{owner[1]}"}
+        if what:
+            changes[path] = what
+    return changes
+
+
+def auth(plan: Plan) -> HostChanges:
+    """Log in to James with SMTP AUTH, or keep the mail queued (how-to, step 4)."""
+    wish, to = plan.settings.auth, plan.settings.relay
+    if wish is None:
+        return {}
+    return plan.edit(
+        lambda cf: cf_auth.client_auth(cf, wish, to),
+        lambda mc, cf: mc.client_auth(cf, wish, to),
+    )
+
+
+def login_in_words(plan: Plan) -> str:
+    """Say whether sendmail logs in, and what an earlier run left where it shall not."""
+    if plan.settings.auth is not None:
+        return "sendmail logs in to James as the pillar says"
+    left = [path for path in plan.cf_paths() if cf_auth.requires_auth(plan.cf(path))]
+    if not left:
+        return "no login is wanted"
+    return (
+        f"no login is wanted, but {', '.join(left)} still asks for the one of an earlier run: "
+        "apply sendmail_james.clean, then this again"
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """Name one step, in every language that it is called in.
+
+    word
+        the pillar's section, and the SLS file
+    state
+        the state that takes it
+    command
+        the function of the execution module that takes it alone, None where there is none
+    edit
+        edits a plan's candidates and returns what that changes
+    would
+        what it makes true, in words
+    already
+        what is true of a plan in which it had nothing to change, in words
+    """
+
+    word: str
+    state: str
+    command: str | None
+    edit: Callable[[Plan], HostChanges]
+    would: str
+    already: Callable[[Plan], str]
+
+
+def _says(words: str) -> Callable[[Plan], str]:
+    return lambda _: words
+
+
+STEPS = (
+    Step(
+        "daemon",
+        "queue_only",
+        None,
+        daemon,
+        "sendmail only runs its queues",
+        _says("sendmail only runs its queues"),
+    ),
+    Step(
+        "relay",
+        "relayed",
+        "relay",
+        relay,
+        "all mail is relayed to James",
+        _says("all mail is relayed to James"),
+    ),
+    Step(
+        "loop",
+        "loop_check_off",
+        "loop_check",
+        loop,
+        "sendmail does not take James for itself",
+        _says("the loop check is as the pillar wants it"),
+    ),
+    Step(
+        "auth",
+        "credentials",
+        "credentials",
+        credentials,
+        "the credential files are written",
+        _says("the credential files are as the pillar wants them"),
+    ),
+    Step(
+        "auth",
+        "authenticated",
+        "client_auth",
+        auth,
+        "sendmail logs in to James",
+        login_in_words,
+    ),
+)
+
+
+def take(step: Step, plan: Plan) -> HostChanges:
+    """Take one step: edit the plan's candidates, and remember that it was taken."""
+    if plan.placed is not None:
+        raise RunError("sendmail_james.live ran already: this must come before it")
+    changes = step.edit(plan)
+    plan.taken.add(step.word)
+    return changes
+
+
+def drift(plan: Plan) -> HostChanges:
+    """Return what all steps would change, ``{path: {thing: {old, new}}}``; empty means none.
+
+    plan
+        goes on showing what is there: the steps are taken on a plan of their own
+    """
+    trial = Plan(plan.settings, plan.platform)
+    changes: HostChanges = {}
+    for step in STEPS:
+        for path, what in take(step, trial).items():
+            changes.setdefault(path, {}).update(what)
+    return changes
+
+
+def credential_lines(auth: Auth) -> bytes:
+    """Return a DefaultAuthInfo file: user, user, password, realm (how-to, step 4)."""
+    lines = (auth.username, auth.username, auth.password.reveal(), auth.realm)
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def _ids(user: str) -> tuple[int, int]:
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise RunError(
+            f"user {user} does not exist; expected the owner of the submission program's queue "
+            "(pillar sendmail_james:lookup:submit_user)"
+        ) from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _require_fqdn_in_hosts() -> None:
+    """Refuse a life without DNS where /etc/hosts does not hold the host's full name."""
+    host = socket.gethostname()
+    short = host.split(".")[0]
+    text = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace")
+    names = [line.split("#")[0].split()[1:] for line in text.splitlines()]
+    for found in names:
+        if {host, short} & set(found) and any("." in name for name in found):
+            return
+    raise RunError(
+        f"sendmail_james:relay:dns is false, but /etc/hosts has no full name for {host!r}: every "
+        "sendmail call would sleep 60 s. Expected a line such as "
+        f"'127.0.1.1 {short}.example.org {short}'"
+    )
