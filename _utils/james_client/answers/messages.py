@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from james_client.james.webadmin import WebAdmin, WebAdminError
 from james_client.mta import queue, transcript
@@ -84,17 +84,24 @@ def send(
         left = job.clean()
     shown = {test.name: job.shown(test) for test in job.tests}
     wrong = [f"{test.name}: {fault}" for test in job.tests for fault in job.faults(test)]
-    if runner is not None and runner.startswith("no"):
-        wrong.append(f"queue runner: {runner}")
+    if runner is not None and not runner.lives:
+        wrong.append(f"queue runner: {runner.said}")
     wrong += [f"left behind: {item}" for item in left]
     report = {
         "messages": shown,
-        "queue runner": runner,
+        "queue runner": runner and runner.said,
         f"new in {wish.local_user}'s mailbox": job.delivered,
         "left behind": left,
         "wrong": wrong,
     }
     return {key: value for key, value in report.items() if value is not None}
+
+
+class _Runner(NamedTuple):
+    """Say whether the submission program's queue runner lives, and what it did."""
+
+    lives: bool
+    said: str
 
 
 class _Run:
@@ -231,7 +238,7 @@ class _Run:
             limit = min(self.deadline, time.monotonic() + self.wish.runner_timeout)
             test.note = TAKEN if queue.gone(found[0].control, limit) else None
 
-    def runner(self) -> str | None:
+    def runner(self) -> _Runner | None:
         """Leave one message to the submission program's runner, and wait until it is taken."""
         if not (self.wish.queue_only and self.wish.msp and USER in self.works):
             return None
@@ -243,8 +250,9 @@ class _Run:
             if not queue.gone(found.control, limit):
                 reason = next(iter(queue.find(self.folders[True], test.token)), found).reason
                 waited = f"{time.monotonic() - start:.0f} s"
-                return f"no runner took a message within {waited} ({reason or 'not tried'})"
-        return f"took a message after {time.monotonic() - start:.1f} s"
+                said = f"no runner took a message within {waited} ({reason or 'not tried'})"
+                return _Runner(False, said)
+        return _Runner(True, f"took a message after {time.monotonic() - start:.1f} s")
 
     def look(self) -> None:
         """Wait until James has filed what it accepted, or the deadline is near."""

@@ -1,0 +1,67 @@
+"""The steps' one table is what SLS files, states and commands follow."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from james_client.run.plan import RunError
+from james_client.run.steps import STEPS, Step, take
+from james_client.wishes.settings import SECTIONS
+
+TOP = Path(__file__).parents[3]
+WORDS = list(dict.fromkeys(step.word for step in STEPS))
+
+
+def functions(door: str) -> set[str]:
+    """Give the public functions of `_states` or `_modules`."""
+    tree = ast.parse((TOP / door / "sendmail_james.py").read_text())
+    return {n.name for n in tree.body if isinstance(n, ast.FunctionDef) and n.name[0] != "_"}
+
+
+def states_of(word: str) -> list[str]:
+    """Give the states of an SLS file in its order."""
+    text = yaml.safe_load((TOP / f"sendmail_james/{word}.sls").read_text())
+    calls = [name for one in text.values() if isinstance(one, dict) for name in one]
+    return [name.removeprefix("sendmail_james.") for name in calls]
+
+
+def test_the_whole_recipe_takes_the_steps_in_their_order() -> None:
+    listed = yaml.safe_load((TOP / "sendmail_james/init.sls").read_text())["include"]
+    words = [name.removeprefix("sendmail_james.") for name in listed]
+    assert [word for word in words if word in WORDS] == WORDS
+    assert words.index("live") > max(map(words.index, WORDS))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_an_sls_takes_its_steps_and_no_others(word: str) -> None:
+    assert states_of(word) == [step.state for step in STEPS if step.word == word]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.state)
+def test_a_step_has_a_section_a_state_and_its_command(step: Step) -> None:
+    assert step.word in SECTIONS
+    assert step.state in functions("_states")
+    assert step.command is None or step.command in functions("_modules")
+
+
+def test_no_state_edits_beside_the_table() -> None:
+    others = {"installed", "live", "running", "restored", "account_present", "delivers"}
+    assert functions("_states") - others == {step.state for step in STEPS}
+
+
+def plan(placed: Any) -> Any:
+    return SimpleNamespace(placed=placed, taken=set())
+
+
+def test_a_step_is_remembered_and_comes_before_live() -> None:
+    step = Step("relay", "relayed", "relay", lambda _: {"a": {}}, "", lambda _: "")
+    before = plan(None)
+    assert take(step, before) == {"a": {}}
+    assert before.taken == {"relay"}
+    with pytest.raises(RunError, match="live ran already"):
+        take(step, plan({}))
