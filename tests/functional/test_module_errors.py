@@ -1,34 +1,105 @@
-"""The module's errors are Salt's: the caller's mistakes, or the system's faults, in plain words."""
+"""What goes wrong is told as Salt tells it: the caller's mistake, the system's fault, or False."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from james_client.errors import CallerError, ClientError, FaultError
 from salt.exceptions import CommandExecutionError, SaltInvocationError
+from verbs import names
 
-EVERY = {
-    "settings": (),
-    "relay": (),
-    "loop_check": (),
-    "client_auth": (),
-    "credentials": (),
-    "routes": (),
-    "probe": (),
-    "status": (),
-    "drift": (),
-    "account": (),
+GIVEN = {"restore": ("000001-20260101T000000Z",)}
+"""What a function must be given; all others can be called without an argument."""
+
+WITHOUT_PILLAR = {"backups"}
+MODULES = [name for name in names("_modules") if name not in WITHOUT_PILLAR]
+STATES = names("_states")
+BROKEN = {"relay": {"port": 0}}
+MISTAKE = "sendmail_james:relay:port: expected"
+FAULTS: dict[type[Exception], type[Exception]] = {
+    CallerError: SaltInvocationError,
+    FaultError: CommandExecutionError,
+    ClientError: CommandExecutionError,
+    CommandExecutionError: CommandExecutionError,
+    OSError: CommandExecutionError,
+    PermissionError: CommandExecutionError,
 }
 
 
-@pytest.mark.parametrize("function", EVERY)
+@pytest.fixture(params=[False, True], ids=["really", "test mode"])
+def testmode(request: pytest.FixtureRequest) -> bool:
+    """Give both modes."""
+    return bool(request.param)
+
+
+def call(run: SimpleNamespace, function: str) -> Any:
+    """Call one of the module's functions with what it must be given."""
+    return run.modules[f"sendmail_james.{function}"](*GIVEN.get(function, ()))
+
+
+def failing(run: SimpleNamespace, error: type[Exception]) -> SimpleNamespace:
+    """Have the first thing fail that every function asks Salt for: the formula's own files."""
+
+    def fail(*_: Any, **__: Any) -> str:
+        raise error("the disk is on fire")
+
+    assert run.modules["cp.get_file_str"]
+    run.modules["cp.get_file_str"] = fail
+    return run
+
+
+def test_the_walk_finds_all() -> None:
+    assert {"settings", "relay", "status", "account", "restore", "probe"} <= {*MODULES}
+    assert {"queue_only", "live", "running", "delivers", "restored", "installed"} <= {*STATES}
+
+
+@pytest.mark.parametrize("function", MODULES)
 def test_a_mistake_in_the_pillar_is_the_callers(load: Callable[..., Any], function: str) -> None:
-    modules = load({"relay": {"port": 0}}).modules
-    with pytest.raises(SaltInvocationError, match="sendmail_james:relay:port: expected") as caught:
-        modules[f"sendmail_james.{function}"]()
+    with pytest.raises(SaltInvocationError, match=MISTAKE) as caught:
+        call(load(BROKEN), function)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_mistake_in_the_pillar_fails_a_state(
+    load: Callable[..., Any], state: str, testmode: bool
+) -> None:
+    ret = load(BROKEN, test=testmode).states[f"sendmail_james.{state}"](name="x")
+    assert (ret["name"], ret["result"], ret["changes"]) == ("x", False, {})
+    assert MISTAKE in ret["comment"]
+
+
+@pytest.mark.parametrize(("error", "salts"), FAULTS.items(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("function", MODULES)
+def test_each_kind_of_error_has_its_own_of_salts(
+    load: Callable[..., Any], function: str, error: type[Exception], salts: type[Exception]
+) -> None:
+    with pytest.raises(salts, match="the disk is on fire") as caught:
+        call(failing(load(), error), function)
+    assert type(caught.value) is salts
+
+
+@pytest.mark.parametrize("error", FAULTS)
+@pytest.mark.parametrize("state", STATES)
+def test_each_kind_of_error_fails_a_state(
+    load: Callable[..., Any], state: str, error: type[Exception], testmode: bool
+) -> None:
+    run = failing(load(test=testmode), error)
+    ret = run.states[f"sendmail_james.{state}"](name="x")
+    assert (ret["name"], ret["result"], ret["changes"]) == ("x", False, {})
+    assert ret["comment"] == "the disk is on fire"
+
+
+@pytest.mark.parametrize("function", MODULES[:1])
+def test_an_error_of_another_kind_is_a_fault_in_the_code_and_stays_one(
+    load: Callable[..., Any], function: str
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        call(failing(load(), ZeroDivisionError), function)
 
 
 @pytest.mark.parametrize("function", ["settings", "relay", "loop_check", "client_auth", "routes"])
