@@ -3,7 +3,8 @@ SUPPORT := tests/support
 # older Salts that still install on Debian 12
 SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap campaign-kill campaign-mail
+.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release \
+    campaign-kill campaign-mail
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -23,6 +24,12 @@ campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/t
 campaign-mail: TESTS = tests/integration/test_safety_james.py
 campaign-kill campaign-mail: bootstrap
 	@$(SUPPORT)/host with --env CAMPAIGN=1 -- python -m pytest -v -s $(TESTS) $(ARGS)
+
+# docs/reference.md and README's tables, from the code
+reference: bootstrap
+	@into=$$(mktemp -d) && trap 'rm -r "$$into"' EXIT && \
+	$(SUPPORT)/host with --shared "$$into" -- python tools/make_reference.py /srv/shared && \
+	cp "$$into/README.md" . && cp "$$into/docs/reference.md" docs/
 
 demo: bootstrap
 	@$(SUPPORT)/demo $(ARGS)

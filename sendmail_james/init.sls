@@ -1,4 +1,4 @@
-# The whole recipe, in order.
+# All of it, in order.
 include:
   - sendmail_james.package
   - sendmail_james.daemon

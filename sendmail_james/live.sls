@@ -1,3 +1,3 @@
-# What the steps prepared is proved with sendmail itself, backed up and put in place, file by file.
+# What the steps prepared is proved with sendmail itself, backed up and put in place, each file by one rename; each step brings this.
 The configuration is proved and live:
   sendmail_james.live

@@ -1,4 +1,4 @@
-# One restart at the end, where something went live; the queue runners live and start at boot.
+# One restart at the end, where something went live; the queue runners live and start at boot; each step brings this.
 include:
   - sendmail_james.live
 

@@ -1,5 +1,5 @@
 # Sendmail's account exists on James and may do what sendmail needs; the live configuration routes all mail to James,
-# and with verify:live six test messages show it.
+# and with verify:live test messages show it.
 include:
   - sendmail_james.service
 

@@ -1,4 +1,4 @@
-"""The formula's own papers agree: version, SLS files, README, pillar.example, defaults."""
+"""The formula's own papers agree: version, SLS files, pillar.example, defaults."""
 
 from __future__ import annotations
 
@@ -38,12 +38,6 @@ def test_an_sls_says_what_it_is_for_and_stays_small(path: Path) -> None:
     assert "{%" not in text
 
 
-def test_the_readme_names_every_sls() -> None:
-    readme = (TOP / "README.md").read_text()
-    named = set(re.findall(r"^\| `sendmail_james\.?(\w*)` \|", readme, re.MULTILINE))
-    assert named == {"" if path.stem == "init" else path.stem for path in SLS}
-
-
 def test_the_example_pillar_is_good() -> None:
     settings = sendmail_settings.load(example(), defaults(), lookup_keys=LOOKUP_KEYS)
     assert settings.auth is not None
@@ -65,12 +59,3 @@ def test_an_example_with_an_unknown_key_would_not_pass() -> None:
     pillar["relay"]["hots"] = "localhost"
     with pytest.raises(sendmail_settings.SettingsError, match=r"relay.*hots.*host"):
         sendmail_settings.load(pillar, defaults(), lookup_keys=LOOKUP_KEYS)
-
-
-def test_the_module_table_of_the_readme_names_functions_that_exist() -> None:
-    source = (TOP / "_modules/sendmail_james.py").read_text()
-    functions = set(re.findall(r"^def ([a-z]\w*?)_?\(", source, re.MULTILINE))
-    readme = (TOP / "README.md").read_text()
-    section = readme.partition("### From the command line")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`(?:salt-call sendmail_james\.|… )(\w+)", section))
-    assert named == functions
