@@ -31,6 +31,10 @@ reference: bootstrap
 	$(SUPPORT)/host with --shared "$$into" -- python tools/make_reference.py /srv/shared && \
 	cp "$$into/README.md" . && cp "$$into/docs/reference.md" docs/
 
+# tags VERSION; refuses where FORMULA, CHANGELOG.md and the tags do not agree on it
+release:
+	@python3 tools/release.py "$(VERSION)"
+
 demo: bootstrap
 	@$(SUPPORT)/demo $(ARGS)
 
