@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verbs import names
 
 PASSWORD = "Unique-Password-42"
 STEPS = ("queue_only", "relayed", "loop_check_off", "authenticated", "credentials")
@@ -72,9 +73,7 @@ def test_without_a_login_the_auth_steps_have_nothing_to_do(
     assert (ret["result"], ret["changes"]) == (True, {})
 
 
-@pytest.mark.parametrize(
-    "state", [*STEPS, "installed", "live", "running", "restored", "account_present", "delivers"]
-)
+@pytest.mark.parametrize("state", names("_states"))
 def test_every_state_refuses_a_pillar_with_mistakes_and_names_all(
     load: Callable[..., Any], mail: Path, state: str, testmode: bool
 ) -> None:
