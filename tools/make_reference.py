@@ -117,8 +117,11 @@ def sections() -> Iterator[str]:
         if said := meanings.get((section,)):
             yield f"{said[0].upper()}{said[1:]}.\n"
         if section == "lookup":
-            lookup: Rows = [(f"`{key}`", wanted(section, key)) for key in keys]
-            yield table(("key", "what it may be"), lookup)
+            facts: Rows = [
+                (f"`{key}`", wanted(section, key), default(section, key, "the platform's"))
+                for key in keys
+            ]
+            yield table(("key", "what it may be", "default"), facts)
             continue
         rows: Rows = [
             (
@@ -168,11 +171,11 @@ def wanted(section: str, key: str) -> str:
     return f"{words}, or null" if nullable else words
 
 
-def default(section: str, key: str) -> str:
-    """Return a key's default as YAML, or that there is none."""
+def default(section: str, key: str, otherwise: str = "required") -> str:
+    """Return a key's default as YAML, or what holds where there is none."""
     known = DEFAULTS[section]
     if key not in known:
-        return "required"
+        return otherwise
     if known[key] is None:
         return "none"
     text = yaml.safe_dump(known[key], default_flow_style=True, width=1000)

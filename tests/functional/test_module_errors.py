@@ -15,8 +15,7 @@ from verbs import names
 GIVEN = {"restore": ("000001-20260101T000000Z",)}
 """What a function must be given; all others can be called without an argument."""
 
-WITHOUT_PILLAR = {"backups"}
-MODULES = [name for name in names("_modules") if name not in WITHOUT_PILLAR]
+MODULES = names("_modules")
 STATES = names("_states")
 BROKEN = {"relay": {"port": 0}}
 MISTAKE = "sendmail_james:relay:port: expected"
