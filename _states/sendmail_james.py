@@ -47,7 +47,8 @@ def _plan() -> Plan:
         __context__[load.PLAN] = load.load_plan(
             __salt__, __pillar__, __grains__, __opts__, __context__
         )
-    return __context__[load.PLAN]
+    plan: Plan = __context__[load.PLAN]
+    return plan
 
 
 def _state(function: Callable[..., Ret]) -> Callable[..., Ret]:
@@ -63,7 +64,8 @@ def _state(function: Callable[..., Ret]) -> Callable[..., Ret]:
             ret |= function(name, *args, **kwargs)
         except load.ERRORS as err:
             ret |= {"result": False, "comment": str(err)}
-        return load.shown(ret, __pillar__, __context__)
+        shown: Ret = load.shown(ret, __pillar__, __context__)
+        return shown
 
     return call
 
