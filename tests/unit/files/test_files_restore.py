@@ -72,7 +72,7 @@ class TestFirstState:
     def test_a_failed_first_run_is_no_first_touch(self, world) -> None:
         candidates = world.candidates()
         world.etc.joinpath(STAGE).mkdir()
-        with pytest.raises(FilesError):
+        with pytest.raises(FilesError, match=STAGE):
             sendmail_files.place(candidates, world.backups, **world.call)
         world.etc.joinpath(STAGE).rmdir()
         world.path("cf").write_bytes(b"the admin's next version\n")
