@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from james_client.cf import edits
+from james_client.cf import auth, loop, relay
 from james_client.cf.text import Cf
-from james_client.mc.block import Mc
+from james_client.mc.block import McFile
 from james_client.wishes.settings import Auth, Loop, Relay, Secret
 
 BUILT = re.compile(rb"(?m)^##### built by .*$")
@@ -96,15 +96,15 @@ def apply(
     cf: bytes, mc: bytes, wishes: Wishes, steps: Iterable[str] = STEPS
 ) -> tuple[bytes, bytes]:
     """Apply steps to a cf and to its mc, and give both."""
-    config, source = Cf(cf), Mc(mc)
+    config, source = Cf(cf), McFile(mc)
     for step in steps:
         if step == "relay":
-            edits.relay(config, wishes.relay)
+            relay.edit(config, wishes.relay)
             source.relay(config, wishes.relay)
         elif step == "loop":
-            edits.loop_check(config, wishes.relay, wishes.loop)
-            source.loop_check(config, wishes.relay, wishes.loop)
+            loop.edit(config, wishes.relay, wishes.loop)
+            source.loop(config, wishes.relay, wishes.loop)
         else:
-            edits.client_auth(config, wishes.auth, wishes.relay)
-            source.client_auth(config, wishes.auth, wishes.relay)
+            auth.edit(config, wishes.auth, wishes.relay)
+            source.auth(config, wishes.auth, wishes.relay)
     return config.render(), source.render()

@@ -82,7 +82,9 @@ class FakeJames:
 
 
 @contextmanager
-def fake_james(fake: FakeJames, port: int = SMTP_PORT) -> Iterator[FakeJames]:
+def fake_james(
+    fake: FakeJames, port: int = SMTP_PORT, host: str = "127.0.0.1"
+) -> Iterator[FakeJames]:
     """Serve FAKE on a port for the length of a ``with``."""
 
     talking: list[socket.socket] = []
@@ -93,7 +95,7 @@ def fake_james(fake: FakeJames, port: int = SMTP_PORT) -> Iterator[FakeJames]:
             with suppress(OSError):
                 fake.talk(self)
 
-    with _served(socketserver.ThreadingTCPServer, port, Handler):
+    with _served(socketserver.ThreadingTCPServer, (host, port), Handler):
         yield fake
     for connection in talking:
         with suppress(OSError):
@@ -118,14 +120,16 @@ def fake_webadmin(status: int, text: str, port: int = 8000) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Say nothing on the tests' own screen."""
 
-    with _served(http.server.ThreadingHTTPServer, port, Handler):
+    with _served(http.server.ThreadingHTTPServer, ("127.0.0.1", port), Handler):
         yield
 
 
 @contextmanager
-def _served(kind: type[socketserver.TCPServer], port: int, handler: type) -> Iterator[None]:
+def _served(
+    kind: type[socketserver.TCPServer], place: tuple[str, int], handler: type
+) -> Iterator[None]:
     options = {"allow_reuse_address": True, "daemon_threads": True, "block_on_close": False}
-    server = type("Fake", (kind,), options)(("127.0.0.1", port), handler)
+    server = type("Fake", (kind,), options)(place, handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

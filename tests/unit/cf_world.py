@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from james_client.cf import edits
+from james_client.cf import auth, loop, relay
 from james_client.cf.text import Cf
 from james_client.wishes.settings import Auth, Loop, Relay
 from oracle.m4 import AUTH, LOOP, RELAY
@@ -73,6 +73,6 @@ class Wishes:
 
 def every_step(cf: Cf, wishes: Wishes) -> None:
     """Apply all three steps to a cf."""
-    edits.relay(cf, wishes.relay)
-    edits.loop_check(cf, wishes.relay, wishes.loop)
-    edits.client_auth(cf, wishes.auth, wishes.relay)
+    relay.edit(cf, wishes.relay)
+    loop.edit(cf, wishes.relay, wishes.loop)
+    auth.edit(cf, wishes.auth, wishes.relay)

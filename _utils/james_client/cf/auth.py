@@ -2,63 +2,106 @@
 
 from __future__ import annotations
 
-from james_client.cf.options import set_option
+from collections.abc import Sequence
+from dataclasses import replace
+
+from james_client.cf.login import (
+    LOGIN_HEADER,
+    REQUIRE_HEADER,
+    SUBMISSION_HOST,
+    Login,
+    find_login,
+    find_required,
+    map_line,
+    offer_rules,
+    require_rules,
+)
+from james_client.cf.option_lines import comment_out, set_option, settings_folder
 from james_client.cf.text import Cf, CfError
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
-__all__ = [
-    "UNUSED_AUTHINFO",
-    "auth_rules",
-    "client_auth",
-    "follow_host",
-    "merged_mechanisms",
-    "merged_options",
-    "required_for",
-    "requires_auth",
-]
+__all__ = ["edit", "follow_relay", "is_applied", "login_wanted", "required_of"]
 
-#: The name that takes the authinfo ruleset out of sendmail's sight, see :func:`client_auth`.
-UNUSED_AUTHINFO = "JamesUnusedAuthinfo"
-
-_SAYS = "454 James has not authenticated us"
-_OURS = {"LOGIN", "PLAIN"}
+# An earlier form of this step took the ruleset out of sendmail's sight under this name, so that
+# DefaultAuthInfo counted, for every server; it put LOGIN and PLAIN first.
+_HIDDEN_HEADER = "JamesUnusedAuthinfo"
+_HIDDEN_MECHANISMS = ("LOGIN", "PLAIN")
 
 
-def client_auth(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
-    """Let sendmail log in at the relay, and send nothing without it: how-to step 4.
+def edit(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
+    """Let sendmail log in at the relay and nowhere else, and send nothing without.
 
-    :param cf: the configuration, edited in place
-    :param auth: mechanisms, options, credential files; None changes nothing
-    :param relay: the host for which AUTH is compulsory
-    :return: what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to
-    :raises CfError: AUTH is to be compulsory and the cf has no ruleset tls_rcpt
+    cf
+        the configuration, edited in place
+    auth
+        mechanisms, options, credential files; None changes nothing
+    relay
+        the host to which the login is offered, and for which AUTH is compulsory
+
+    Returns what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to. Raises
+    CfError where the cf lacks ruleset authinfo or, AUTH being compulsory, tls_rcpt.
     """
     changes: Changes = {}
     if auth is None or (cf.is_msp and auth.programs == "none"):
         return changes
     with cf.whole():
-        set_option(cf, "AuthMechanisms", merged_mechanisms(cf, auth), changes)
-        set_option(cf, "DefaultAuthInfo", auth.programs_file if cf.is_msp else auth.file, changes)
-        set_option(cf, "AuthOptions", merged_options(cf, auth), changes)
-        _unhook_authinfo(cf, changes)
+        login = login_wanted(cf, auth, relay)
+        before = _uncover(cf, auth, changes) or _mechanisms_before(cf)
+        set_option(cf, "AuthMechanisms", _mechanisms(cf, auth, before), changes)
+        set_option(cf, "AuthOptions", _options(cf, auth), changes)
         if cf.is_msp:
             # An ordinary user cannot read the password, so the queue runner has to deliver.
             set_option(cf, "DeliveryMode", "queue", changes)
-        _require(cf, auth_rules(required_for(cf, relay)) if auth.required else [], changes)
+        _offer(cf, login, changes)
+        _require(cf, require_rules(required_of(cf, relay)) if auth.required else [], changes)
     return changes
 
 
-def merged_mechanisms(cf: Cf, auth: Auth) -> str:
-    """Give AuthMechanisms: the wanted ones first, then what the cf has besides LOGIN and PLAIN."""
-    wanted = list(auth.mechanisms)
-    skip = {*map(str.upper, wanted), *_OURS}
-    others = [m for m in (cf.option("AuthMechanisms") or "").split() if m.upper() not in skip]
-    return " ".join(wanted + others)
+def login_wanted(cf: Cf, auth: Auth, relay: Relay) -> Login:
+    """Give the login that a cf is to offer: the submission program knows its one host by macro."""
+    if cf.is_msp:
+        return Login(SUBMISSION_HOST, auth.programs_file, auth.mechanisms)
+    return Login(relay.host, auth.file, auth.mechanisms)
 
 
-def merged_options(cf: Cf, auth: Auth) -> str:
-    """Give AuthOptions: what the cf has, ``A`` only where it is wanted, then what is missing."""
+def required_of(cf: Cf, relay: Relay) -> str | None:
+    """Give the host that must have authenticated us; None for any, as in submit.cf."""
+    return None if cf.is_msp else relay.host
+
+
+def follow_relay(cf: Cf, host: str, changes: Changes) -> None:
+    """Let the rules of this step, where they are, mean another host."""
+    if cf.is_msp:
+        return
+    login, _ = find_login(cf)
+    if login is not None:
+        _offer(cf, replace(login, host=host), changes)
+    if find_required(cf):
+        _require(cf, require_rules(host), changes)
+
+
+def is_applied(cf: Cf) -> bool:
+    """Tell whether rules of this step, also of its earlier form, are in a cf."""
+    hidden = cf.header(_HIDDEN_HEADER) is not None
+    return hidden or find_login(cf)[0] is not None or bool(find_required(cf))
+
+
+def _mechanisms(cf: Cf, auth: Auth, before: Sequence[str]) -> str:
+    # Ours first. What the cf has besides stays behind them, for logins of the site's own: at James
+    # the rule's "M:" counts. What an earlier run of ours put there goes.
+    skip = {name.upper() for name in (*auth.mechanisms, *before)}
+    others = (cf.option("AuthMechanisms") or "").split()
+    return " ".join([*auth.mechanisms, *(name for name in others if name.upper() not in skip)])
+
+
+def _mechanisms_before(cf: Cf) -> Sequence[str]:
+    login, _ = find_login(cf)
+    return login.mechanisms if login else ()
+
+
+def _options(cf: Cf, auth: Auth) -> str:
+    # What the cf has, "A" only where it is wanted, then what is missing.
     found = cf.option("AuthOptions") or ""
     wanted = [letter for letter in auth.options if letter.isalpha()]
     present = [letter for letter in found if letter.isalpha()]
@@ -67,59 +110,44 @@ def merged_options(cf: Cf, auth: Auth) -> str:
     return found if merged == present else ",".join(merged)
 
 
-def required_for(cf: Cf, relay: Relay) -> str | None:
-    """Give the host that must have authenticated us; None for any, as in submit.cf."""
-    return None if cf.is_msp else relay.host
+def _uncover(cf: Cf, auth: Auth, changes: Changes) -> Sequence[str]:
+    """Take back what the earlier form of this step left; give the mechanisms that it set."""
+    while cf.option("DefaultAuthInfo") in (auth.file, auth.programs_file):
+        comment_out(cf, "DefaultAuthInfo", f"{settings_folder(cf)}/default-auth-info", changes)
+    hidden = [header.index for header in cf.headers() if header.name == _HIDDEN_HEADER]
+    for index in hidden:
+        body = cf.entry(index).replace(_HIDDEN_HEADER.encode(), LOGIN_HEADER.encode(), 1)
+        cf.replace(index, body)
+        note(changes, "authinfo ruleset", _HIDDEN_HEADER, LOGIN_HEADER)
+    return _HIDDEN_MECHANISMS if hidden else ()
 
 
-def auth_rules(host: str | None) -> list[str]:
-    """Give the rules at the head of ruleset tls_rcpt that make AUTH compulsory.
-
-    :param host: the relay as the smart host names it; None for all mail (the submission program)
-    :return: lines without endings
-    """
-    # sendmail asks tls_rcpt before each RCPT. $&h is the host of the resolved triple, whatever its
-    # address or MX: so the rules say nothing about mail that a mailertable sends elsewhere.
-    if host is None:
-        mark, none, some = "<$&{auth_type}>", "<>", "<$*>"
-    else:
-        mark, none, some = "<$&{auth_type}> <$&h>", f"<> <{host}>", "<$*> <$*>"
-    return [
-        f"R$*\t\t\t$: $1 $| {mark}",
-        f'R$* $| {none}\t\t$#error $@ 4.7.0 $: "{_SAYS}"',
-        f"R$* $| {some}\t\t$: $1",
-    ]
-
-
-def follow_host(cf: Cf, host: str, changes: Changes) -> None:
-    """Let the rules of compulsory AUTH, where they are, mean another host."""
-    if not cf.is_msp and _ours(cf):
-        _require(cf, auth_rules(host), changes)
-
-
-def requires_auth(cf: Cf) -> bool:
-    """Tell whether our rules make AUTH compulsory here."""
-    return bool(_ours(cf))
-
-
-def _unhook_authinfo(cf: Cf, changes: Changes) -> None:
-    # While a ruleset of this name exists, empty or not, sendmail does not read DefaultAuthInfo.
-    for header in cf.headers():
-        if header.name == "authinfo":
-            body = cf.entry(header.index)
-            cf.replace(header.index, body.replace(b"authinfo", UNUSED_AUTHINFO.encode(), 1))
-            note(changes, "authinfo ruleset", "authinfo", UNUSED_AUTHINFO)
+def _offer(cf: Cf, login: Login, changes: Changes) -> None:
+    found, places = find_login(cf)
+    lines = [map_line(login), *offer_rules(login)]
+    there = [cf.entry(place).decode("utf-8", "replace") for place in places]
+    if there == lines and list(places) == sorted(places):
+        return
+    _remove(cf, places)
+    header = cf.header(LOGIN_HEADER)
+    if header is None:
+        raise CfError(
+            "expected ruleset authinfo, as m4 writes it since 8.12, found none: the login would be "
+            "offered to every server; build the cf from its mc again"
+        )
+    cf.insert(header.index + 1, *(line.encode() for line in lines[1:]))
+    cf.insert(header.index, lines[0].encode())
+    note(changes, "login", str(found) if found else None, str(login))
 
 
 def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
-    places = _ours(cf)
+    places = find_required(cf)
     lines = [rule.encode() for rule in rules]
     if [cf.entry(place) for place in places] == lines:
         return
-    for place in reversed(places):
-        cf.remove(place, place + 1)
+    _remove(cf, places)
     if lines:
-        header = cf.header("tls_rcpt")
+        header = cf.header(REQUIRE_HEADER)
         if header is None:
             raise CfError(
                 "expected ruleset tls_rcpt, found none: AUTH cannot be compulsory; build the cf "
@@ -130,11 +158,6 @@ def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
     note(changes, "compulsory AUTH", bool(places) or None, bool(lines) or None)
 
 
-def _ours(cf: Cf) -> list[int]:
-    # The places of our rules: the refusal, known by its words, with its neighbours.
-    header = cf.header("tls_rcpt")
-    rules = cf.rules(header) if header else []
-    for at, rule in enumerate(rules[1:-1], 1):
-        if _SAYS.encode() in cf.entry(rule.index) and b"auth_type" in rules[at - 1].rhs:
-            return [neighbour.index for neighbour in rules[at - 1 : at + 2]]
-    return []
+def _remove(cf: Cf, places: Sequence[int]) -> None:
+    for place in sorted(places, reverse=True):
+        cf.remove(place, place + 1)

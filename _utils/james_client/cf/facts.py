@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from james_client.cf.auth import client_auth, requires_auth
-from james_client.cf.relay import hub_rules, loop_check, relay
+from james_client.cf import auth, loop, relay
+from james_client.cf.login import find_login, find_required
+from james_client.cf.options import OPTIONS
+from james_client.cf.relay import hub_rules
 from james_client.cf.text import Cf
+from james_client.changes import Change, Changes, note
 from james_client.wishes.settings import Auth, Loop, Relay
 
 __all__ = ["Wishes", "facts", "missing"]
@@ -29,20 +32,30 @@ class Wishes(Protocol):
 def facts(cf: Cf) -> dict[str, Any]:
     """Show what counts for the relay: as sendmail would read it, nothing guessed.
 
-    :param cf: the configuration, sendmail.cf or submit.cf
-    :return: thing → value; None where the cf says nothing
+    cf
+        the configuration, sendmail.cf or submit.cf
+
+    Returns thing → value; None where the cf says nothing.
     """
     shown = _submission(cf) if cf.is_msp else _transport(cf)
     return {
         "submission program": cf.is_msp,
         **shown,
-        "ServiceSwitchFile": cf.option("ServiceSwitchFile"),
-        "DeliveryMode": cf.option("DeliveryMode"),
-        "AuthMechanisms": cf.option("AuthMechanisms"),
-        "DefaultAuthInfo": cf.option("DefaultAuthInfo"),
-        "AuthOptions": cf.option("AuthOptions"),
+        **{name: cf.option(name) for name, option in OPTIONS.items() if option.step},
         "authinfo ruleset": cf.header("authinfo") is not None,
-        "compulsory AUTH": requires_auth(cf),
+        **_login(cf),
+        "compulsory AUTH": bool(find_required(cf)),
+    }
+
+
+def _login(cf: Cf) -> dict[str, Any]:
+    login, _ = find_login(cf)
+    if login is None:
+        return dict.fromkeys(("login for", "login file", "login mechanisms"))
+    return {
+        "login for": cf.macro("MTAHost") if cf.is_msp else login.host,
+        "login file": login.file,
+        "login mechanisms": " ".join(login.mechanisms),
     }
 
 
@@ -76,7 +89,7 @@ def _submission(cf: Cf) -> dict[str, Any]:
 
 def _class(cf: Cf, name: bytes) -> list[str]:
     names: list[str] = []
-    for index in range(len(cf)):
+    for index in cf.places(b"C"):
         match = _CLASS.match(cf.entry(index))
         if match and name in (match[1], match[2]):
             names += match[3].decode("utf-8", "replace").split()
@@ -86,23 +99,31 @@ def _class(cf: Cf, name: bytes) -> list[str]:
 def missing(cf: Cf, wishes: Wishes) -> list[str]:
     """Say in words what the three steps would change; empty where the cf is James's client.
 
-    :param cf: the configuration; it is not edited
-    :param wishes: the settings
-    :raises CfError: a step cannot be applied to this cf
+    cf
+        the configuration; it is not edited
+    wishes
+        the settings
+
+    Raises CfError where a step cannot be applied to this cf.
     """
     trial = Cf(cf.render())
-    changes = {
-        **relay(trial, wishes.relay),
-        **client_auth(trial, wishes.auth, wishes.relay),
-    }
-    for thing, change in loop_check(trial, wishes.relay, wishes.loop).items():
-        old = changes.get(thing, change)["old"]
-        changes[thing] = {"old": old, "new": change["new"]}
+    changes: Changes = {}
+    for step in (
+        relay.edit(trial, wishes.relay),
+        auth.edit(trial, wishes.auth, wishes.relay),
+        loop.edit(trial, wishes.relay, wishes.loop),
+    ):
+        for thing, change in step.items():
+            note(changes, thing, change["old"], change["new"])
     return [_in_words(thing, change) for thing, change in changes.items()]
 
 
-def _in_words(thing: str, change: dict[str, Any]) -> str:
+def _in_words(thing: str, change: Change) -> str:
     old, new = change["old"], change["new"]
-    if old is None:
-        return f"{thing}: none, wanted {new}" if new is not True else f"{thing}: not there"
-    return f"{thing}: {old}, wanted {new}"
+    if new is True:
+        return f"{thing}: not there"
+    return f"{thing}: {_shown(old)}, wanted {_shown(new)}"
+
+
+def _shown(value: Any) -> Any:
+    return "none" if value is None else value

@@ -1,53 +1,56 @@
-"""Set one ``O`` line of a sendmail cf where m4 would have set it, and keep account of changes."""
+"""Name the options of sendmail that this formula reads or sets, once for cf and mc.
+
+Source: "Sendmail Installation and Operation Guide", section 5.6, and cf/README for m4's names.
+"""
 
 from __future__ import annotations
 
-from james_client.cf.text import Cf
-from james_client.changes import Changes, note
+from dataclasses import dataclass
 
-__all__ = ["own_option", "set_option"]
+__all__ = ["OPTIONS", "Option", "meant"]
 
 
-def set_option(cf: Cf, name: str, value: str, changes: Changes) -> None:
-    """Give an option a value, by the line that counts or by the default that m4 left as a comment.
+@dataclass(frozen=True)
+class Option:
+    """Show one option.
 
-    :param cf: the configuration, edited in place
-    :param name: the option, as the "Installation and Operation Guide", section 5.6, spells it
-    :param value: what stands behind ``=``; empty for a bare ``O name``, which an option that
-        is not set equals
-    :param changes: where a change is noted
+    name
+        as section 5.6 spells it
+    shortest
+        as many letters of the name as some build of sendmail takes for it (readcf says "used as
+        abbreviation for")
+    m4
+        what an mc defines for it; empty where no step sets the option
+    step
+        the pillar's section that sets it; empty where none does
+    letter
+        the one letter of the old form, ``OVhost``; empty without one
     """
-    old = cf.option(name)
-    if (old or "") == value:
-        return
-    line = f"O {name}={value}".encode() if value else f"O {name}".encode()
-    active, default = cf.option_index(name), cf.option_index(name, commented=True)
-    # An option that LOCAL_CONFIG sets stands before m4's own, which counts once it is no comment.
-    if default is not None and (active is None or active < _banner(cf) < default):
-        cf.replace(default, line)
-    elif active is not None:
-        cf.replace(active, line)
-    else:
-        cf.insert(_after_options(cf), line)
-    note(changes, name, old, value)
+
+    name: str
+    shortest: int
+    m4: str = ""
+    step: str = ""
+    letter: str = ""
 
 
-def own_option(cf: Cf, name: str) -> str | None:
-    """Give an option's value where m4 writes options; None where LOCAL_CONFIG or nobody sets it."""
-    index = cf.option_index(name)
-    return None if index is None or index < _banner(cf) else cf.option(name)
+OPTIONS = {
+    option.name: option
+    for option in (
+        Option("ServiceSwitchFile", 3, "confSERVICE_SWITCH_FILE", "relay"),
+        Option("FallbackMXhost", 3, "confFALLBACK_MX", "relay", "V"),
+        Option("FallbackSmartHost", 9, "confFALLBACK_SMARTHOST", "relay"),
+        Option("AuthMechanisms", 6, "confAUTH_MECHANISMS", "auth"),
+        Option("AuthOptions", 5, "confAUTH_OPTIONS", "auth"),
+        Option("DefaultAuthInfo", 8, "confDEF_AUTH_INFO", "auth"),
+        Option("DeliveryMode", 8, "confDELIVERY_MODE", "auth", "d"),
+        Option("HelpFile", 8),
+        Option("UseMSP", 4),
+    )
+}
 
 
-def _banner(cf: Cf) -> int:
-    return cf.index_of(b"#   Options   #") or 0
-
-
-def _after_options(cf: Cf) -> int:
-    at = 0
-    for index in range(len(cf)):
-        first = cf.entry(index)[:1]
-        if first == b"S":
-            return at or index
-        if first == b"O":
-            at = index + 1
-    return at or len(cf)
+def meant(option: Option, written: str) -> bool:
+    """Tell whether a name, perhaps cut short, in any case, is that option's."""
+    name = written.lower()
+    return len(name) >= option.shortest and option.name.lower().startswith(name)

@@ -1,27 +1,25 @@
-"""Make a sendmail cf send everything to the relay: how-to steps 2 and 3."""
+"""Make a sendmail cf send everything to the relay, and nothing past it: how-to step 2."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from james_client.cf.auth import follow_host
-from james_client.cf.options import set_option
-from james_client.cf.text import Cf, CfError, Mailer, Rule
+from james_client.cf.auth import follow_relay
+from james_client.cf.mailers import arguments, set_arguments, set_flag, smtp_mailer
+from james_client.cf.option_lines import comment_out, set_option, settings_folder
+from james_client.cf.text import Cf, CfError, Rule
 from james_client.changes import Changes, note
-from james_client.wishes.settings import Loop, Relay
+from james_client.wishes.settings import Relay
 
-__all__ = [
-    "SWITCH",
-    "arguments",
-    "hub_rules",
-    "loop_check",
-    "relay",
-    "submission_host",
-]
+__all__ = ["FALLBACKS", "SWITCH", "edit", "hub_rules", "submission_host"]
 
 #: With ``relay:dns: false`` sendmail asks a file of this content, and no DNS, for the order of its
 #: look-ups.
 SWITCH = b"hosts files\n"
+
+#: Options that name another way out where the relay does not answer; it would get the login too.
+FALLBACKS = ("FallbackMXhost", "FallbackSmartHost")
+_FALLBACK_SHOWN = "fall.back.host.net"  # by m4, in the comment of an option that is not set
 
 _RELAY_COMMENT = (
     b"# who I send unqualified names to if FEATURE(stickyhost) is used",
@@ -40,16 +38,19 @@ _THIS_HOST = {"[127.0.0.1]", "[localhost]"}
 _AFTER_HUB = {(b"<>$+", b"$@$1"), (b"<>$+", b"$:<><$1<>$&h>")}
 
 
-def relay(cf: Cf, relay: Relay) -> Changes:
-    """Send local and remote mail to the relay: how-to step 2.
+def edit(cf: Cf, relay: Relay) -> Changes:
+    """Send local and remote mail to the relay, whether it answers or not.
 
     In sendmail.cf that is the smart host, the local relay and the mail hub with the rules of
     ruleset 5 that use them; in submit.cf the host and port of the one mailer that counts.
 
-    :param cf: the configuration, edited in place
-    :param relay: host, mailer, port, MX look-up and DNS
-    :return: what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to
-    :raises CfError: the cf has no such mailer, or a ruleset 5 that m4 did not write
+    cf
+        the configuration, edited in place
+    relay
+        host, mailer, port, MX look-up and DNS
+
+    Returns what changed, ``{thing: {"old": …, "new": …}}``; empty when nothing had to. Raises
+    CfError where the cf has no such mailer, or a ruleset 5 that m4 did not write.
     """
     changes: Changes = {}
     with cf.whole():
@@ -61,35 +62,14 @@ def relay(cf: Cf, relay: Relay) -> Changes:
             _set_macro(cf, "S", "smart host", relay.triple, changes)
             _set_macro(cf, "R", "local relay", relay.triple, changes)
             _set_macro(cf, "H", "mail hub", relay.triple, changes)
-            _flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
-            _args(cf, relay.mailer, arguments(relay.port), changes)
-            follow_host(cf, relay.host, changes)
+            set_flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
+            set_arguments(cf, relay.mailer, arguments(relay.port), changes)
+            follow_relay(cf, relay.host, changes)
+        for name in FALLBACKS:
+            while cf.option_index(name) is not None:
+                comment_out(cf, name, _FALLBACK_SHOWN, changes)
         _service_switch(cf, relay, changes)
     return changes
-
-
-def loop_check(cf: Cf, relay: Relay, loop: Loop) -> Changes:
-    """Let the relay greet with this host's own name, flag ``k`` of its mailer: how-to step 3.
-
-    :param cf: the configuration, edited in place; submit.cf has the flag already and stays as it is
-    :param relay: names the mailer
-    :param loop: ``check`` true takes the flag away again
-    :return: what changed
-    :raises CfError: the cf has no such mailer
-    """
-    changes: Changes = {}
-    with cf.whole():
-        if not cf.is_msp:
-            _flag(cf, relay.mailer, "k", not loop.check, changes)
-    return changes
-
-
-# -- macros, rules, mailers -----------------------------------------------------------------------
-
-
-def arguments(port: int) -> str:
-    """Give the arguments, ``A=``, of a mailer that connects to ``port``."""
-    return "TCP $h" if port == 25 else f"TCP $h {port}"
 
 
 def submission_host(relay: Relay) -> str:
@@ -207,41 +187,6 @@ def _shown(line: bytes) -> str:
     return " ".join(line.decode().split())
 
 
-def _smtp_mailer(cf: Cf, name: str) -> Mailer:
-    mailer = cf.mailer(name)
-    if mailer is None:
-        raise CfError(
-            f"expected a mailer {name!r} (M{name}, …), found only: {', '.join(cf.mailers())}"
-        )
-    if mailer.path.upper() not in ("[IPC]", "[TCP]"):
-        raise CfError(
-            f"mailer {name!r}: expected P=[IPC], found P={mailer.path}: it speaks no SMTP over TCP",
-            cf.line_of(cf.mailer_index(name) or 0),
-        )
-    return mailer
-
-
-def _flag(cf: Cf, name: str, flag: str, wanted: bool, changes: Changes) -> None:
-    old = _smtp_mailer(cf, name).flags
-    if (flag in old) == wanted:
-        return
-    if not wanted:
-        new = old.replace(flag, "")
-    elif flag == "k" and old.endswith("0"):
-        new = old[:-1] + "k0"  # the order in which the mc's block adds them
-    else:
-        new = old + flag
-    cf.set_mailer_field(name, "F", new)
-    note(changes, f"flags of mailer {name}", old, new)
-
-
-def _args(cf: Cf, name: str, value: str, changes: Changes) -> None:
-    old = _smtp_mailer(cf, name).args
-    if old.split() != value.split() and old.split() != value.replace("TCP", "IPC", 1).split():
-        cf.set_mailer_field(name, "A", value)
-        note(changes, f"arguments of mailer {name}", old, value)
-
-
 def _move_flags(cf: Cf, relay: Relay, changes: Changes) -> None:
     # Our own earlier relay is known by its three equal triples. What we hung on its mailer, always
     # at the end of the flags, moves to the new one; flags in other places are the site's.
@@ -250,20 +195,20 @@ def _move_flags(cf: Cf, relay: Relay, changes: Changes) -> None:
     old, _, host = before.partition(":")
     if not host or old == relay.mailer or cf.mailer(old) is None:
         return
-    flags = _smtp_mailer(cf, old).flags
+    flags = smtp_mailer(cf, old).flags
     kept = flags.removesuffix("0")
     loop = kept.endswith("k")
     kept = kept[:-1] if loop else kept
     if kept != flags:
         cf.set_mailer_field(old, "F", kept)
         note(changes, f"flags of mailer {old}", flags, kept)
-    _args(cf, old, arguments(25), changes)
+    set_arguments(cf, old, arguments(25), changes)
     if loop:
-        _flag(cf, relay.mailer, "k", True, changes)
+        set_flag(cf, relay.mailer, "k", True, changes)
 
 
 def _submit_to(cf: Cf, relay: Relay, changes: Changes) -> None:
-    _smtp_mailer(cf, "relay")
+    smtp_mailer(cf, "relay")
     old = cf.macro("MTAHost")
     index = cf.macro_index("MTAHost")
     if old is None or index is None:
@@ -272,15 +217,11 @@ def _submit_to(cf: Cf, relay: Relay, changes: Changes) -> None:
     if old.lower() != new.lower() and not {old.lower(), new} <= _THIS_HOST:
         cf.set_macro("MTAHost", new, index)
         note(changes, "submission host", old, new)
-    _args(cf, "relay", arguments(relay.port), changes)
+    set_arguments(cf, "relay", arguments(relay.port), changes)
 
 
 def _service_switch(cf: Cf, relay: Relay, changes: Changes) -> None:
     if not relay.dns:
         set_option(cf, "ServiceSwitchFile", relay.switch_file, changes)
     elif cf.option("ServiceSwitchFile") == relay.switch_file:
-        index = cf.option_index("ServiceSwitchFile")
-        assert index is not None
-        folder = (cf.option("HelpFile") or "/etc/mail/helpfile").rpartition("/")[0]
-        cf.replace(index, f"#O ServiceSwitchFile={folder}/service.switch".encode())
-        note(changes, "ServiceSwitchFile", relay.switch_file, cf.option("ServiceSwitchFile"))
+        comment_out(cf, "ServiceSwitchFile", f"{settings_folder(cf)}/service.switch", changes)

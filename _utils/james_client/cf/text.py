@@ -8,14 +8,15 @@ apart: ``F``, ``H``, ``P``, ``Q``, ``T`` and ``X`` lines, which no edit needs.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from james_client.cf.options import OPTIONS, Option, meant
 from james_client.errors import FaultError
 
-__all__ = ["Cf", "CfError", "Header", "LineError", "Mailer", "Rule", "squeeze"]
+__all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule", "squeeze"]
 
 # One logical line: a line and what continues it.
 _ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
@@ -25,23 +26,15 @@ _RULESET = re.compile(rb"S\s*([A-Za-z0-9_]+)\s*(?:=\s*(\w+))?")
 _MAILER = re.compile(rb"M([^,\s]+)")
 _FIELD = re.compile(rb"[,\s]*([^=,\s]+)[^=,]*=\s*")
 _OPTION = re.compile(rb"#?O\s+([A-Za-z0-9.]+)\s*(?:=\s*(.*))?\Z", re.DOTALL)
-# As much of an option's name as sendmail needs to know it (readcf: "used as abbreviation for").
-_SHORTEST = {
-    "authmechanisms": 6,
-    "authoptions": 5,
-    "defaultauthinfo": 8,
-    "deliverymode": 9,
-    "serviceswitchfile": 3,
-    "usemsp": 4,
-}
-_ONE_LETTER_OPTIONS = {"deliverymode": b"Od"}
 
 
 class LineError(FaultError):
     """Say what in a configuration file is not as expected, and where.
 
-    :param message: what was found, what was expected, what to do
-    :param line: number of the line, from 1; None when no line is to blame
+    message
+        what was found, what was expected, what to do
+    line
+        number of the line, from 1; None when no line is to blame
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -54,7 +47,7 @@ class CfError(LineError):
 
 
 @dataclass(frozen=True)
-class Mailer:
+class MailerLine:
     """Show one ``M`` line: its name, program (``P=``), flags (``F=``) and arguments (``A=``)."""
 
     name: str
@@ -103,18 +96,20 @@ def _kind(entry: bytes) -> bytes:
 class Cf:
     """Hold a cf as its logical lines; what is not edited renders as it was read.
 
-    :param data: the file's bytes
-    :raises CfError: the bytes are no sendmail configuration
+    data
+        the file's bytes
+
+    Raises CfError where they are no sendmail configuration.
     """
 
     def __init__(self, data: bytes) -> None:
         self._entries: list[bytes] = _ENTRY.findall(data)
-        self._kinds: dict[bytes, list[int]] | None = None
+        self._kinds: defaultdict[bytes, list[int]] | None = None
         self._eol = _ending(self._entries[0]) if self._entries else b"\n"
         self._refuse_other_files()
 
     def _refuse_other_files(self) -> None:
-        if not any(_VERSION.match(self._entries[place]) for place in self._places(b"V")):
+        if not any(_VERSION.match(self._entries[place]) for place in self.places(b"V")):
             found = repr(self._entries[0][:40]) if self._entries else "an empty file"
             raise CfError(f"no sendmail configuration: expected a V line, found {found}", 1)
         if self.header("parse", "0") is None:
@@ -159,42 +154,30 @@ class Cf:
     def replace(self, index: int, body: bytes) -> None:
         """Put ``body`` in the place of a logical line and keep its line ending."""
         old = self._entries[index]
-        self._places(_kind(old))  # read before anything moves
         self._entries[index] = body + _ending(old)
-        if _kind(old) != _kind(body):
-            self._places(_kind(old)).remove(index)
-            insort(self._places(_kind(body)), index)
+        self._kinds = None
 
     def insert(self, index: int, *bodies: bytes) -> None:
         """Put lines before the logical line at ``index``, with the line ending used there."""
-        self._places(b"")  # read before anything moves
         eol = _ending(self._entries[index]) if index < len(self._entries) else b""
         if index and not _ending(self._entries[index - 1]):
             self._entries[index - 1] += self._eol or b"\n"
         self._entries[index:index] = [body + (eol or self._eol or b"\n") for body in bodies]
-        self._shift(index, len(bodies))
-        for place, body in enumerate(bodies, index):
-            insort(self._places(_kind(body)), place)
+        self._kinds = None
 
     def remove(self, start: int, stop: int) -> None:
         """Take out the logical lines from ``start`` up to, but without, ``stop``."""
-        for place in range(start, stop):
-            self._places(_kind(self._entries[place])).remove(place)
         del self._entries[start:stop]
-        self._shift(stop, start - stop)
+        self._kinds = None
 
-    def _shift(self, start: int, by: int) -> None:
-        for places in (self._kinds or {}).values():
-            at = bisect_left(places, start)
-            places[at:] = [place + by for place in places[at:]]
-
-    def _places(self, kind: bytes) -> list[int]:
-        # The places of all lines that begin with one letter; b"#O" for options commented out.
+    def places(self, kind: bytes) -> Sequence[int]:
+        """Give the places of all lines that begin with a letter; ``b"#O"`` is a comment's."""
+        # Found in one go, and anew after an edit: there are few edits and many questions.
         if self._kinds is None:
-            self._kinds = {}
+            self._kinds = defaultdict(list)
             for index, entry in enumerate(self._entries):
-                self._kinds.setdefault(_kind(entry), []).append(index)
-        return self._kinds.setdefault(kind, [])
+                self._kinds[_kind(entry)].append(index)
+        return self._kinds[kind]
 
     # -- macros (section 5.3) -----------------------------------------------------------------
 
@@ -212,10 +195,10 @@ class Cf:
         # A rule's macros are expanded when it is read: what is defined after it comes too late.
         wanted, last = name.encode(), None
         usage = b"${%b}" % wanted if len(wanted) > 1 else b"$" + wanted
-        rulesets = next(iter(self._places(b"S")), 0)  # a rule above all rulesets is an error
-        rules = (place for place in self._places(b"R") if usage in self._entries[place])
+        rulesets = next(iter(self.places(b"S")), 0)  # a rule above all rulesets is an error
+        rules = (place for place in self.places(b"R") if usage in self._entries[place])
         needed = next((place for place in rules if place > rulesets), len(self._entries))
-        for index in self._places(b"D"):
+        for index in self.places(b"D"):
             match = _MACRO.match(self._entries[index])
             if index < needed and match and wanted in (match[1], match[2]):
                 last = index
@@ -232,7 +215,7 @@ class Cf:
     def headers(self) -> list[Header]:
         """List every ``S`` line."""
         found = []
-        for index in self._places(b"S"):
+        for index in self.places(b"S"):
             if match := _RULESET.match(self._entries[index]):
                 found.append(Header(_text(match[1]), _text(match[2] or b""), index))
         return found
@@ -263,12 +246,12 @@ class Cf:
     def mailer_index(self, name: str) -> int | None:
         """Give the place of a mailer's ``M`` line, None where there is none.
 
-        :raises CfError: two mailers have that name
+        Raises CfError where two mailers have that name.
         """
         wanted = b"M" + name.encode()
         places = [
             index
-            for index in self._places(b"M")
+            for index in self.places(b"M")
             if (match := _MAILER.match(self._entries[index])) and match[0] == wanted
         ]
         if len(places) > 1:
@@ -279,20 +262,20 @@ class Cf:
             )
         return places[0] if places else None
 
-    def mailer(self, name: str) -> Mailer | None:
+    def mailer(self, name: str) -> MailerLine | None:
         """Show the mailer of that name, None where there is none.
 
-        :raises CfError: two mailers have that name
+        Raises CfError where two mailers have that name.
         """
         index = self.mailer_index(name)
         if index is None:
             return None
         fields = {key: _text(value) for key, value, _, _ in self._fields(index)}
-        return Mailer(name, *(fields.get(key, "") for key in "PFA"))
+        return MailerLine(name, *(fields.get(key, "") for key in "PFA"))
 
     def mailers(self) -> list[str]:
         """List the names of all mailers, in the order of the file."""
-        lines = (self._entries[place] for place in self._places(b"M"))
+        lines = (self._entries[place] for place in self.places(b"M"))
         return [_text(match[1]) for line in lines if (match := _MAILER.match(line))]
 
     def set_mailer_field(self, name: str, key: str, value: str) -> None:
@@ -330,29 +313,25 @@ class Cf:
         return value is not None and value[:1].lower() in ("t", "y", "")
 
     def option(self, name: str) -> str | None:
-        """Give an option's value, the last that is set; None where none is."""
+        """Give the value of one of ``OPTIONS``, the last that is set; None where none is."""
         index = self.option_index(name)
-        return None if index is None else self._option_value(index, name.lower())
+        return None if index is None else self._option_value(index, OPTIONS[name])
 
     def option_index(self, name: str, *, commented: bool = False) -> int | None:
         """Give the place of the last ``O`` line (or of the last one commented out) of an option."""
-        wanted = name.lower()
-        shortest = wanted[: _SHORTEST.get(wanted, len(wanted))].encode()
-        letter = _ONE_LETTER_OPTIONS.get(wanted, shortest)
-        for index in reversed(self._places(b"#O" if commented else b"O")):
+        option = OPTIONS[name]
+        near, letter = option.name[: option.shortest].lower().encode(), option.letter.encode()
+        for index in reversed(self.places(b"#O" if commented else b"O")):
             line = self._entries[index]
-            near = shortest in line.lower() or line.startswith(letter)
-            if near and self._option_value(index, wanted) is not None:
+            maybe = near in line.lower() or (letter and line[1:2] == letter)
+            if maybe and self._option_value(index, option) is not None:
                 return index
         return None
 
-    def _option_value(self, index: int, wanted: str) -> str | None:
+    def _option_value(self, index: int, option: Option) -> str | None:
         body = self.entry(index)
-        match = _OPTION.match(body)
-        if match is None:
-            letter = _ONE_LETTER_OPTIONS.get(wanted)
-            return _text(body[2:].strip()) if letter and body.startswith(letter) else None
-        found = _text(match[1]).lower()
-        if wanted.startswith(found) and len(found) >= _SHORTEST.get(wanted, len(wanted)):
-            return _text((match[2] or b"").strip())
-        return None
+        if match := _OPTION.match(body):
+            found = _text(match[1])
+            return _text((match[2] or b"").strip()) if meant(option, found) else None
+        old_form = option.letter and body.startswith(f"O{option.letter}".encode())
+        return _text(body[2:].strip()) if old_form else None

@@ -26,9 +26,12 @@ class Hunk(NamedTuple):
 def record(before: bytes, after: bytes) -> tuple[Hunk, ...]:
     """Write down what an edit changed.
 
-    :param before: the file's bytes without the edit
-    :param after: the file's bytes with it
-    :return: the places, from the top
+    before
+        the file's bytes without the edit
+    after
+        the file's bytes with it
+
+    Returns the places, from the top.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     hunks = []
@@ -42,10 +45,13 @@ def record(before: bytes, after: bytes) -> tuple[Hunk, ...]:
 def undo(data: bytes, hunks: Sequence[Hunk]) -> bytes:
     """Take an edit back, wholly or not at all.
 
-    :param data: the file's bytes now; lines far from the edit may have changed
-    :param hunks: what :func:`record` gave
-    :return: the file's bytes without the edit
-    :raises CfError: a place is not there any more, or there more than once; nothing is guessed
+    data
+        the file's bytes now; lines far from the edit may have changed
+    hunks
+        what :func:`record` gave
+
+    Returns the file's bytes without the edit. Raises CfError where a place is not there any more,
+    or there more than once; nothing is guessed.
     """
     lines = data.splitlines(keepends=True)
     places = [hunk.at for hunk in hunks]

@@ -10,16 +10,25 @@ from __future__ import annotations
 
 import re
 
-from james_client.cf.auth import UNUSED_AUTHINFO, auth_rules, required_for
-from james_client.cf.options import own_option
-from james_client.cf.relay import arguments, submission_host
+from james_client.cf.auth import login_wanted, required_of
+from james_client.cf.login import (
+    LOGIN_HEADER,
+    REQUIRE_HEADER,
+    map_line,
+    offer_rules,
+    require_rules,
+)
+from james_client.cf.mailers import arguments
+from james_client.cf.option_lines import m4_option
+from james_client.cf.options import OPTIONS
+from james_client.cf.relay import FALLBACKS, submission_host
 from james_client.cf.text import Cf
 from james_client.changes import Changes
 from james_client.mc.place import Place, find_place, refuse_overrides
 from james_client.mc.text import McError, literal
 from james_client.wishes.settings import Auth, Loop, Relay
 
-__all__ = ["BEGIN", "END", "Mc", "McError"]
+__all__ = ["BEGIN", "END", "McError", "McFile"]
 
 BEGIN = "dnl # BEGIN sendmail_james: written by Salt, changes between these two lines are lost"
 END = "dnl # END sendmail_james"
@@ -30,13 +39,6 @@ _TITLES = {
 }
 _MAILERS = {"smtp", "esmtp", "smtp8", "dsmtp", "relay"}
 _CF_MACROS = {"S": "SMART_HOST", "R": "LOCAL_RELAY", "H": "MAIL_HUB"}
-_CF_OPTIONS = {
-    "AuthMechanisms": "confAUTH_MECHANISMS",
-    "AuthOptions": "confAUTH_OPTIONS",
-    "DefaultAuthInfo": "confDEF_AUTH_INFO",
-    "DeliveryMode": "confDELIVERY_MODE",
-    "ServiceSwitchFile": "confSERVICE_SWITCH_FILE",
-}
 # What FEATURE(`msp') and FEATURE(`nullclient') set themselves, before they write the mailers.
 _OVERWRITTEN = {"SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"}
 _LATE = "_JAMES_LATE_"
@@ -51,17 +53,21 @@ _CHECK = (
     "\n')')dnl"
 )
 _DEFINE = re.compile(r"define\(`(\w+)', `")
+_NAME = re.compile(r"define\(`(\w+)'")
 _DEFINE_LATE = re.compile(rf"define\(`{_LATE}', defn\(`{_LATE}'\)`(.*)'\)dnl\Z")
 _MODIFIED = re.compile(r"MODIFY_MAILER_FLAGS\(`(\w+)'")
 _MAILER_NAME = re.compile(r"\b(?:SMTP8|SMTP|ESMTP|DSMTP|RELAY)(?=_MF_|')")
-_REQUIRED_HOST = re.compile(r"(?<=\$\| <> <)[^>$]+(?=>)")
+# The relay's host in the rules of the auth section, where it is written out.
+_RULE_HOST = re.compile(r"(?<=\$\| <> <)[^>$]+(?=>)|(?<=\$\| <)[^<>$]+(?=>\t\$'`# )")
 
 
-class Mc:
+class McFile:
     """Hold an mc and our block in it; all other bytes stay as they were.
 
-    :param data: the file's bytes
-    :raises McError: one of the two marks is there without the other, or twice
+    data
+        the file's bytes
+
+    Raises McError where one of the two marks is there without the other, or twice.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -95,19 +101,10 @@ class Mc:
             late = _DEFINE_LATE.match(body)
             self._sections.setdefault(name, []).append(f"{late[1]}dnl" if late else body)
 
-    @property
-    def has_block(self) -> bool:
-        """Tell whether our block is in the mc."""
-        return bool(self._sections)
-
-    def remove_block(self) -> None:
-        """Take our block out; what remains are the bytes from before it came."""
-        self._sections = {}
-
     def render(self) -> bytes:
         """Give the file's bytes, with the block in its place.
 
-        :raises McError: there is no place for it, or the site's own lines would win over it
+        Raises McError where there is no place for it, or the site's own lines would win over it.
         """
         if not self._sections:
             return b"".join(self._lines)
@@ -119,54 +116,67 @@ class Mc:
     # -- steps --------------------------------------------------------------------------------
 
     def relay(self, cf: Cf, relay: Relay) -> Changes:
-        """Write the section of step 2, as :func:`james_client.cf.edits.relay` edits the cf.
+        """Write the section of step 2, as :func:`james_client.cf.relay.edit` edits the cf.
 
-        :param cf: the cf after that edit
-        :param relay: host, mailer, port, MX look-up and DNS
-        :return: the section before and after; empty when it stays
-        :raises McError: the mailer has no name in m4
+        cf
+            the cf after that edit
+        relay
+            host, mailer, port, MX look-up and DNS
+
+        Returns the section before and after; empty when it stays. Raises McError where the mailer
+        has no name in m4.
         """
         lines = _submission(cf, relay) if cf.is_msp else _transport(relay)
+        lines += [f"undefine(`{OPTIONS[name].m4}')dnl" for name in FALLBACKS]
         if not relay.dns:
-            lines.append(_define("confSERVICE_SWITCH_FILE", relay.switch_file))
+            lines.append(_option("ServiceSwitchFile", relay.switch_file))
         changes = self._write("relay", lines)
         if not cf.is_msp:
             # The other sections name the mailer and the host too.
             changes |= self._rename("loop", _MAILER_NAME, _m4_name(relay))
-            changes |= self._rename("auth", _REQUIRED_HOST, relay.host)
+            changes |= self._rename("auth", _RULE_HOST, relay.host)
         return changes
 
-    def loop_check(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
-        """Write the section of step 3, as :func:`james_client.cf.edits.loop_check` edits the cf.
+    def loop(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
+        """Write the section of step 3, as :func:`james_client.cf.loop.edit` edits the cf.
 
-        :param cf: the cf after that edit; for submit.cf nothing is written
-        :param relay: names the mailer
-        :param loop: ``check`` true takes flag ``k`` away
-        :raises McError: the mailer has no name in m4
+        cf
+            the cf after that edit; for submit.cf nothing is written
+        relay
+            names the mailer
+        loop
+            ``check`` true takes flag ``k`` away
+
+        Returns the section before and after. Raises McError where the mailer has no name in m4.
         """
         if cf.is_msp:
             return {}
         return self._write("loop", _flag(_m4_name(relay), "k", not loop.check))
 
-    def client_auth(self, cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
-        """Write the section of step 4, as :func:`james_client.cf.edits.client_auth` edits the cf.
+    def auth(self, cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
+        """Write the section of step 4, as :func:`james_client.cf.auth.edit` edits the cf.
 
-        :param cf: the cf after that edit; AuthMechanisms and AuthOptions are taken from it
-        :param auth: None changes nothing
-        :param relay: the host for which AUTH is compulsory
-        :raises McError: a value of the cf cannot be written in m4
+        cf
+            the cf after that edit; AuthMechanisms and AuthOptions are taken from it
+        auth
+            None changes nothing
+        relay
+            the host to which the login is offered
+
+        Returns the section before and after. Raises McError where a value of the cf cannot be
+        written in m4.
         """
         if auth is None or (cf.is_msp and auth.programs == "none"):
             return {}
-        options = ("AuthMechanisms", "DefaultAuthInfo", "AuthOptions")
-        values = {_CF_OPTIONS[option]: own_option(cf, option) for option in options}
-        lines = [_define(name, value) for name, value in values.items() if value is not None]
-        lines.append(_define("Sauthinfo", f"S{UNUSED_AUTHINFO}"))
+        values = {name: m4_option(cf, name) for name in ("AuthMechanisms", "AuthOptions")}
+        lines = [_option(name, value) for name, value in values.items() if value is not None]
         if cf.is_msp:
-            lines.append(_define("confDELIVERY_MODE", "queue"))
+            lines.append(_option("DeliveryMode", "queue"))
+        # m4 puts these in the place of the ruleset's header, wherever it writes that.
+        login = login_wanted(cf, auth, relay)
+        lines += _header(LOGIN_HEADER, [map_line(login)], offer_rules(login))
         if auth.required:
-            rules = "\n".join(["Stls_rcpt", *auth_rules(required_for(cf, relay))])
-            lines += _define("Stls_rcpt", rules).split("\n")
+            lines += _header(REQUIRE_HEADER, [], require_rules(required_of(cf, relay)))
         return self._write("auth", lines)
 
     # -- the block ----------------------------------------------------------------------------
@@ -193,10 +203,12 @@ class Mc:
 
     def _names(self) -> set[str]:
         text = "\n".join(line for lines in self._sections.values() for line in lines)
-        names = set(_DEFINE.findall(text))
+        names = set(_NAME.findall(text))
         names |= {name + "_MF_" for name in _MODIFIED.findall(text)}
         names |= {"D" + letter for letter, name in _CF_MACROS.items() if name in names}
-        names |= {"O " + option for option, name in _CF_OPTIONS.items() if name in names}
+        names |= {"O " + option.name for option in OPTIONS.values() if option.m4 in names}
+        if "relay" in self._sections:
+            names |= {f"O {name} in LOCAL_CONFIG" for name in FALLBACKS}
         return names | {"M" + name.lower() for name in _MODIFIED.findall(text)}
 
 
@@ -206,6 +218,14 @@ def _places(lines: list[bytes], mark: str) -> list[int]:
 
 def _define(name: str, value: str) -> str:
     return f"define(`{name}', {literal(value)})dnl"
+
+
+def _option(name: str, value: str) -> str:
+    return _define(OPTIONS[name].m4, value)
+
+
+def _header(ruleset: str, above: list[str], rules: list[str]) -> list[str]:
+    return _define(f"S{ruleset}", "\n".join([*above, f"S{ruleset}", *rules])).split("\n")
 
 
 def _late(line: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from james_client.cf.options import OPTIONS, meant
 from james_client.mc.text import McError, statements
 
 __all__ = ["Place", "find_place", "refuse_overrides"]
@@ -21,7 +22,7 @@ _DIVERSION = re.compile(
     rb"(LOCAL_CONFIG|LOCAL_RULESETS|LOCAL_RULE_[0-3]|LOCAL_NET_CONFIG|MAILER_DEFINITIONS)(?!\w)"
 )
 _MACRO = re.compile(rb"D\{?([SRH])(?!\w*\})\}?")
-_OPTION = re.compile(rb"O\s+(\w+)")
+_OPTION = re.compile(rb"O(?:\s+(?P<name>[A-Za-z0-9]+)|(?P<letter>[A-Za-z]))")
 _RULESET = re.compile(rb"S(authinfo|tls_rcpt)(?!\w)")
 _MAILER = re.compile(rb"M(\w+)\s*,")
 
@@ -40,8 +41,10 @@ class Place:
 def find_place(lines: Sequence[bytes]) -> Place:
     """Find the first line that makes m4 write a mailer.
 
-    :param lines: the mc without our block
-    :raises McError: there is none
+    lines
+        the mc without our block
+
+    Raises McError where there is none.
     """
     read = statements(lines)
     whole = 0  # the last line that begins outside all quotes
@@ -65,11 +68,16 @@ def find_place(lines: Sequence[bytes]) -> Place:
 def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str]) -> None:
     """Refuse an mc in which the site's own lines would win over our block.
 
-    :param lines: the mc without our block
-    :param place: where the block goes
-    :param names: what the block sets: m4 names, cf macros (``DS``), options (``O AuthOptions``),
-        rulesets (``Sauthinfo``) and mailers (``Mesmtp``)
-    :raises McError: names the line and what to do
+    lines
+        the mc without our block
+    place
+        where the block goes
+    names
+        what the block sets: m4 names, cf macros (``DS``), options (``O AuthOptions``, or
+        ``O AuthOptions in LOCAL_CONFIG`` where that would win too), rulesets (``Sauthinfo``) and
+        mailers (``Mesmtp``)
+
+    Raises McError, which names the line and what to do.
     """
     section, written = b"", bool(place.feature)
     for index, statement in enumerate(statements(lines)):
@@ -102,10 +110,21 @@ def _cf_lines(code: bytes, section: bytes) -> list[str]:
     names = []
     if match := _MACRO.match(code):
         names.append("D" + match[1].decode())
-    if (match := _OPTION.match(code)) and section not in (b"", b"LOCAL_CONFIG"):
-        names.append("O " + match[1].decode())
+    if match := _OPTION.match(code):
+        # LOCAL_CONFIG stands before m4's own options, of which the last one counts.
+        early = section in (b"", b"LOCAL_CONFIG")
+        names += [f"O {name}{' in LOCAL_CONFIG' * early}" for name in _options(match)]
     if match := _RULESET.match(code):
         names.append("S" + match[1].decode())
     if match := _MAILER.match(code):
         names.append("M" + match[1].decode())
     return names
+
+
+def _options(match: re.Match[bytes]) -> list[str]:
+    name, letter = ((match[group] or b"").decode() for group in ("name", "letter"))
+    return [
+        option.name
+        for option in OPTIONS.values()
+        if (name and meant(option, name)) or (letter and letter == option.letter)
+    ]

@@ -32,8 +32,10 @@ class Statement:
 def statements(lines: Iterable[bytes]) -> list[Statement]:
     """Read lines one by one.
 
-    :param lines: the file's lines, with or without their endings
-    :return: one statement for each
+    lines
+        the file's lines, with or without their endings
+
+    Returns one statement for each.
     """
     found: list[Statement] = []
     depth, hashes = 0, True
@@ -61,8 +63,10 @@ def _code(line: bytes, depth: int, hashes: bool) -> tuple[bytes, int]:
 def literal(value: str) -> str:
     """Quote a text so that m4 writes it as it is, whatever words are in it.
 
-    :param value: printable ASCII, tabs and line feeds, without m4's quotes
-    :raises McError: m4 could not write it
+    value
+        printable ASCII, tabs and line feeds, without m4's quotes
+
+    Raises McError where m4 could not write it.
     """
     if not _PLAIN.match(value) or "'" in value:
         raise McError(f"cannot be written in m4: {value!r}; expected ASCII without ` and '")

@@ -16,11 +16,11 @@ from james_client.cf.text import Cf, CfError
 from james_client.changes import Changes, HostChanges
 from james_client.errors import FaultError
 from james_client.files import place as files
-from james_client.mc.block import Mc, McError
+from james_client.mc.block import McError, McFile
 from james_client.wishes.platform import Platform, turn
 from james_client.wishes.settings import Settings
 
-Document = TypeVar("Document", Cf, Mc)
+Document = TypeVar("Document", Cf, McFile)
 
 
 class RunError(FaultError):
@@ -44,7 +44,7 @@ class Plan:
         self._before: dict[str, files.Snapshot] = {}
         self._after: dict[str, bytes] = {}
         self._owner: dict[str, tuple[int, int, int]] = {}
-        self._documents: dict[str, Cf | Mc] = {}
+        self._documents: dict[str, Cf | McFile] = {}
         self._cf_only: str | None = None
 
     def for_one(self, cf: str) -> Plan:
@@ -168,7 +168,7 @@ class Plan:
         }
 
     def edit(
-        self, edit_cf: Callable[[Cf], Changes], edit_mc: Callable[[Mc, Cf], Changes]
+        self, edit_cf: Callable[[Cf], Changes], edit_mc: Callable[[McFile, Cf], Changes]
     ) -> HostChanges:
         """Edit each cf and the mc behind it; return what that changes.
 
@@ -184,7 +184,7 @@ class Plan:
                     changes[path] = what
             if path not in managed:
                 continue
-            mc = self._document(managed[path], Mc)
+            mc = self._document(managed[path], McFile)
             with naming(managed[path]):
                 if what := edit_mc(mc, cf):
                     changes[managed[path]] = what

@@ -6,6 +6,7 @@ files follow it.
 
 from __future__ import annotations
 
+import base64
 import pwd
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from james_client.cf import auth as cf_auth
+from james_client.cf import loop as cf_loop
 from james_client.cf import relay as cf_relay
 from james_client.changes import HostChanges
 from james_client.run.plan import Plan, RunError
@@ -41,7 +43,7 @@ def relay(plan: Plan) -> HostChanges:
             plan.put(wish.switch_file, cf_relay.SWITCH, 0o644)
             changes[wish.switch_file] = {"hosts": {"old": None, "new": "files"}}
     return changes | plan.edit(
-        lambda cf: cf_relay.relay(cf, wish), lambda mc, cf: mc.relay(cf, wish)
+        lambda cf: cf_relay.edit(cf, wish), lambda mc, cf: mc.relay(cf, wish)
     )
 
 
@@ -49,13 +51,13 @@ def loop(plan: Plan) -> HostChanges:
     """Let sendmail talk to a James that greets with this host's own name (how-to, step 3)."""
     wish, check = plan.settings.relay, plan.settings.loop
     return plan.edit(
-        lambda cf: cf_relay.loop_check(cf, wish, check),
-        lambda mc, cf: mc.loop_check(cf, wish, check),
+        lambda cf: cf_loop.edit(cf, wish, check),
+        lambda mc, cf: mc.loop(cf, wish, check),
     )
 
 
 def credentials(plan: Plan) -> HostChanges:
-    """Write the credential files: user, user, password, realm, each for its one reader only."""
+    """Write the credential files: user, password, realm, each for its one reader only."""
     changes: HostChanges = {}
     wish = plan.settings.auth
     if wish is None:
@@ -65,9 +67,9 @@ def credentials(plan: Plan) -> HostChanges:
         readers[wish.programs_file] = plan.platform.submit_user
     for path, reader in readers.items():
         before, owner = plan.before(path), _ids(reader)
-        plan.put(path, credential_lines(wish), 0o600, owner)
+        plan.put(path, credential_map(wish), 0o600, owner)
         what: dict[str, dict[str, str | None]] = {}
-        if before.data != credential_lines(wish):
+        if before.data != credential_map(wish):
             old = None if before.data is None else "(not shown)"
             what["credentials"] = {"old": old, "new": "(not shown)"}
         if before.data is not None and (before.mode, before.uid, before.gid) != (0o600, *owner):
@@ -84,8 +86,8 @@ def auth(plan: Plan) -> HostChanges:
     if wish is None:
         return {}
     return plan.edit(
-        lambda cf: cf_auth.client_auth(cf, wish, to),
-        lambda mc, cf: mc.client_auth(cf, wish, to),
+        lambda cf: cf_auth.edit(cf, wish, to),
+        lambda mc, cf: mc.auth(cf, wish, to),
     )
 
 
@@ -93,7 +95,7 @@ def login_in_words(plan: Plan) -> str:
     """Say whether sendmail logs in, and what an earlier run left where it shall not."""
     if plan.settings.auth is not None:
         return "sendmail logs in to James as the pillar says"
-    left = [path for path in plan.cf_paths() if cf_auth.requires_auth(plan.cf(path))]
+    left = [path for path in plan.cf_paths() if cf_auth.is_applied(plan.cf(path))]
     if not left:
         return "no login is wanted"
     return (
@@ -199,10 +201,15 @@ def drift(plan: Plan) -> HostChanges:
     return changes
 
 
-def credential_lines(auth: Auth) -> bytes:
-    """Return a DefaultAuthInfo file: user, user, password, realm (how-to, step 4)."""
-    lines = (auth.username, auth.username, auth.password.reveal(), auth.realm)
-    return "".join(line + "\n" for line in lines).encode()
+def credential_map(auth: Auth) -> bytes:
+    """Return the credential file: a text map of what ruleset authinfo answers (how-to, step 4).
+
+    Each value is in the form that getauth() in sendmail's usersmtp.c reads; the password is in
+    base64, so that no character of it means anything on its way through the rules.
+    """
+    password = base64.b64encode(auth.password.reveal().encode()).decode()
+    lines = {"user": f"U:{auth.username}", "password": f"P={password}", "realm": f"R:{auth.realm}"}
+    return "".join(f'{key}\t"{value}"\n' for key, value in lines.items()).encode()
 
 
 def _ids(user: str) -> tuple[int, int]:

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 from cf_world import AUTH, CF, LOOP, RELAY, SUBMIT, Wishes, every_step
-from james_client.cf import edits
+from james_client.cf import auth, loop, relay
+from james_client.cf.facts import facts, missing
 from james_client.cf.text import Cf, CfError
 
 
 def test_all_three_steps_make_james_the_only_way_out() -> None:
     cf = Cf(CF)
     every_step(cf, Wishes())
-    assert edits.facts(cf) == {
+    assert facts(cf) == {
         "submission program": False,
         "smart host": "esmtp:localhost",
         "local relay": "esmtp:localhost",
@@ -26,14 +27,19 @@ def test_all_three_steps_make_james_the_only_way_out() -> None:
         "arguments": "TCP $h",
         "names kept local": ["root", "admin"],
         "ServiceSwitchFile": None,
+        "FallbackMXhost": None,
+        "FallbackSmartHost": None,
         "DeliveryMode": "background",
         "AuthMechanisms": "LOGIN PLAIN",
-        "DefaultAuthInfo": "/etc/mail/james-auth-info",
         "AuthOptions": "A",
-        "authinfo ruleset": False,
+        "DefaultAuthInfo": None,
+        "authinfo ruleset": True,
+        "login for": "localhost",
+        "login file": "/etc/mail/james-auth-info",
+        "login mechanisms": "LOGIN PLAIN",
         "compulsory AUTH": True,
     }
-    assert edits.missing(cf, Wishes()) == []
+    assert missing(cf, Wishes()) == []
 
 
 def test_only_lines_that_a_step_owns_are_touched() -> None:
@@ -44,9 +50,7 @@ def test_only_lines_that_a_step_owns_are_touched() -> None:
     assert lost == [
         b"DS",
         b"#O AuthMechanisms=EXTERNAL GSSAPI",
-        b"#O DefaultAuthInfo=/etc/mail/default-auth-info",
         b"#O AuthOptions",
-        b"Sauthinfo",
         b"Mesmtp,\t\tP=[IPC], F=mDFMuXa, S=EnvFromSMTP, E=\\r\\n, L=990,",
     ]
 
@@ -60,12 +64,11 @@ def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled()
     ):
         by_hand = by_hand.replace(f"#O Auth{name}\n".encode(), f"O Auth{value}\n".encode())
     cf = Cf(by_hand)
-    assert edits.missing(cf, Wishes()) == [
+    assert missing(cf, Wishes()) == [
         "relay rule: none, wanted R< > $+ $: < $R > $1 try relay",
         "hub rule: none, wanted R< > $+ $: < $H > $1 try hub",
         "flags of mailer esmtp: kmDFMuXa, wanted kmDFMuXa0",
-        "DefaultAuthInfo: none, wanted /etc/mail/james-auth-info",
-        "authinfo ruleset: authinfo, wanted JamesUnusedAuthinfo",
+        "login: none, wanted for localhost alone, from /etc/mail/james-auth-info, by LOGIN PLAIN",
         "compulsory AUTH: not there",
     ]
     assert cf.render() == by_hand
@@ -78,7 +81,7 @@ def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled()
         b"\nO AuthOptions",
     ):
         assert cf.render().count(once) == 1
-    assert edits.missing(cf, Wishes()) == []
+    assert missing(cf, Wishes()) == []
 
 
 @pytest.mark.parametrize(
@@ -99,18 +102,18 @@ def test_other_relay_settings_replace_the_earlier_ones_and_back(
     first = cf.render()
     other = replace(RELAY, **change)  # type: ignore[arg-type]
     every_step(cf, Wishes(relay=other))
-    assert edits.facts(cf)[thing] == found
+    assert facts(cf)[thing] == found
     every_step(cf, Wishes())
     assert cf.render() == first
 
 
 def test_auth_not_required_any_more_takes_the_rules_away_again() -> None:
     cf = Cf(CF)
-    edits.client_auth(cf, replace(AUTH, required=False), RELAY)
+    auth.edit(cf, replace(AUTH, required=False), RELAY)
     without = cf.render()
-    assert edits.client_auth(cf, AUTH, RELAY) == {"compulsory AUTH": {"old": None, "new": True}}
+    assert auth.edit(cf, AUTH, RELAY) == {"compulsory AUTH": {"old": None, "new": True}}
     assert cf.render() != without
-    assert edits.client_auth(cf, replace(AUTH, required=False), RELAY) == {
+    assert auth.edit(cf, replace(AUTH, required=False), RELAY) == {
         "compulsory AUTH": {"old": True, "new": None}
     }
     assert cf.render() == without
@@ -120,21 +123,22 @@ def test_the_rules_of_compulsory_auth_follow_the_relay() -> None:
     cf = Cf(CF)
     every_step(cf, Wishes())
     assert b"<> <localhost>" in cf.render()
-    edits.relay(cf, replace(RELAY, host="james.example.com"))
+    relay.edit(cf, replace(RELAY, host="james.example.com"))
     assert b"<> <localhost>" not in cf.render()
     assert b"<> <james.example.com>" in cf.render()
 
 
 def test_submit_cf_gets_its_auth_and_nothing_it_has() -> None:
     cf = Cf(SUBMIT)
-    assert edits.relay(cf, RELAY) == {}
-    assert edits.loop_check(cf, RELAY, LOOP) == {}
+    assert relay.edit(cf, RELAY) == {}
+    assert loop.edit(cf, RELAY, LOOP) == {}
     assert cf.render() == SUBMIT
-    edits.client_auth(cf, AUTH, RELAY)
+    auth.edit(cf, AUTH, RELAY)
     assert cf.option("DeliveryMode") == "queue"
-    assert cf.option("DefaultAuthInfo") == "/etc/mail/james-msp-auth-info"
-    assert b"<$&h>" not in cf.render(), "all of the submission program's mail goes to one host"
-    edits.relay(cf, replace(RELAY, host="james.example.com", port=2525))
+    assert facts(cf)["login for"] == "[127.0.0.1]"
+    assert facts(cf)["login file"] == "/etc/mail/james-msp-auth-info"
+    assert b"<$&{auth_type}> <$&h>" not in cf.render(), "all mail goes to one host"
+    relay.edit(cf, replace(RELAY, host="james.example.com", port=2525))
     assert (cf.macro("MTAHost"), cf.mailer("relay").args) == (  # type: ignore[union-attr]
         "[james.example.com]",
         "TCP $h 2525",
@@ -143,8 +147,8 @@ def test_submit_cf_gets_its_auth_and_nothing_it_has() -> None:
 
 def test_submit_cf_stays_as_it_is_where_programs_are_to_have_no_auth() -> None:
     cf = Cf(SUBMIT)
-    assert edits.client_auth(cf, replace(AUTH, programs="none"), RELAY) == {}
-    assert edits.client_auth(cf, None, RELAY) == {}
+    assert auth.edit(cf, replace(AUTH, programs="none"), RELAY) == {}
+    assert auth.edit(cf, None, RELAY) == {}
     assert cf.render() == SUBMIT
 
 
@@ -162,20 +166,22 @@ def test_submit_cf_stays_as_it_is_where_programs_are_to_have_no_auth() -> None:
 def test_auth_options_are_merged(present: str | None, wanted: str, merged: str) -> None:
     line = b"#O AuthOptions" if present is None else f"O AuthOptions={present}".encode()
     cf = Cf(CF.replace(b"#O AuthOptions", line))
-    edits.client_auth(cf, replace(AUTH, options=wanted), RELAY)
+    auth.edit(cf, replace(AUTH, options=wanted), RELAY)
     assert cf.option("AuthOptions") == merged
 
 
 def test_other_mechanisms_are_kept_behind_login_and_plain() -> None:
     cf = Cf(CF.replace(b"#O AuthMechanisms=EXTERNAL", b"O authmechanisms = plain EXTERNAL"))
-    edits.client_auth(cf, AUTH, RELAY)
+    auth.edit(cf, AUTH, RELAY)
     assert cf.option("AuthMechanisms") == "LOGIN PLAIN EXTERNAL GSSAPI"
+    auth.edit(cf, replace(AUTH, mechanisms=("SCRAM-SHA-256",)), RELAY)
+    assert cf.option("AuthMechanisms") == "SCRAM-SHA-256 EXTERNAL GSSAPI"
 
 
 def test_the_last_macro_line_before_the_rules_counts() -> None:
     cf = Cf(CF.replace(b"\nDS\n", b"\nDSone\nD{S}two\n") + b"DSthree\n")
     assert cf.macro("S") == "two"
-    edits.relay(cf, RELAY)
+    relay.edit(cf, RELAY)
     assert b"\nDSone\nD{S}esmtp:localhost\n" in cf.render()
     assert cf.render().endswith(b"DSthree\n")
 
@@ -201,7 +207,7 @@ def test_what_cannot_be_edited_is_refused_and_left_alone(damage: Damage, said: s
     assert broken != CF
     cf = Cf(broken)
     with pytest.raises(CfError, match=said):
-        edits.relay(cf, RELAY)
+        relay.edit(cf, RELAY)
     assert cf.render() == broken, "no half edit"
 
 
@@ -209,9 +215,9 @@ def test_auth_cannot_be_compulsory_without_tls_rcpt() -> None:
     old = CF.replace(b"Stls_rcpt\n", b"")
     cf = Cf(old)
     with pytest.raises(CfError, match="expected ruleset tls_rcpt"):
-        edits.client_auth(cf, AUTH, RELAY)
+        auth.edit(cf, AUTH, RELAY)
     assert cf.render() == old
-    edits.client_auth(cf, replace(AUTH, required=False), RELAY)
+    auth.edit(cf, replace(AUTH, required=False), RELAY)
     assert cf.option("AuthMechanisms") == "LOGIN PLAIN"
 
 
@@ -227,6 +233,6 @@ def test_line_endings_are_kept(text: bytes) -> None:
 def test_a_failed_step_leaves_the_cf_usable() -> None:
     cf = Cf(CF)
     with pytest.raises(CfError):
-        edits.relay(cf, replace(RELAY, mailer="nosuch"))
+        relay.edit(cf, replace(RELAY, mailer="nosuch"))
     every_step(cf, Wishes())
-    assert edits.missing(cf, Wishes()) == []
+    assert missing(cf, Wishes()) == []

@@ -9,7 +9,8 @@ from dataclasses import replace
 from cf_world import AUTH, CF, RELAY, SUBMIT, Wishes, every_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from james_client.cf import edits
+from james_client.cf import auth, loop, relay
+from james_client.cf.facts import facts, missing
 from james_client.cf.text import Cf, CfError
 from james_client.cf.undo import record, undo
 from oracle.m4 import WISHES
@@ -28,6 +29,8 @@ LINES = st.sampled_from(
         b"O authmech = GSSAPI",
         b"#O AuthMechanisms=X",
         b"Odqueue",
+        b"O FallbackSmartHost=elsewhere.example.com",
+        b"OVelsewhere.example.com",
         b"O ServiceSwitchFile=/x",
         b"R$+\t$: $1 < $H >",
         b"R$* spaces for tabs",
@@ -96,7 +99,7 @@ def test_no_input_raises_anything_but_our_own_error(data: bytes) -> None:
     for given_data in (data, CF + data, data + CF, CF.replace(b"\n# prepend", b"\n" + data, 1)):
         cf = _edited(given_data, Wishes())
         if cf is not None:
-            edits.facts(cf)
+            facts(cf)
 
 
 @MANY
@@ -106,9 +109,9 @@ def test_a_second_time_changes_nothing(data: bytes, wishes: Wishes) -> None:
     if cf is not None:
         once = cf.render()
         again = Cf(once)
-        assert edits.relay(again, wishes.relay) == {}
-        assert edits.loop_check(again, wishes.relay, wishes.loop) == {}
-        assert edits.client_auth(again, wishes.auth, wishes.relay) == {}
+        assert relay.edit(again, wishes.relay) == {}
+        assert loop.edit(again, wishes.relay, wishes.loop) == {}
+        assert auth.edit(again, wishes.auth, wishes.relay) == {}
         assert again.render() == once
 
 
@@ -121,9 +124,9 @@ def test_undo_gives_back_what_was_there(data: bytes, wishes: Wishes) -> None:
 
 
 OWNED = re.compile(
-    rb"D\{?[SRH]|D\{MTAHost|#?O\s+(Auth|auth|DefaultAuth|DeliveryMode|ServiceSwitch)|Od"
+    rb"D\{?[SRH]|D\{MTAHost|#?O\s+(Auth|auth|DefaultAuth|DeliveryMode|ServiceSwitch|Fallback)|O[dV]"
     rb"|M(esmtp|relay|smtp)|R< > \$\+\t+\$: < \$[HR] > \$1|R.*(auth_type|James|\$\|)"
-    rb"|S(authinfo|JamesUnusedAuthinfo)|# (who|\(null|\(\$R)|\s*\Z"
+    rb"|R.*jamesauth|Kjamesauth|# (who|\(null|\(\$R)|\s*\Z"
 )
 
 
@@ -149,11 +152,12 @@ def test_reading_gives_what_was_set(data: bytes, wishes: Wishes) -> None:
     cf = _edited(data, wishes)
     if cf is None:
         return
-    found = edits.facts(cf)
+    found = facts(cf)
     if wishes.auth is not None and not (cf.is_msp and wishes.auth.programs == "none"):
         assert found["AuthMechanisms"].startswith(" ".join(wishes.auth.mechanisms))
         assert found["compulsory AUTH"] is wishes.auth.required
-        assert found["authinfo ruleset"] is False
+        assert found["authinfo ruleset"] is True
+        assert found["login mechanisms"] == " ".join(wishes.auth.mechanisms)
     if not cf.is_msp:
         assert found["smart host"] == found["mail hub"] == wishes.relay.triple
         assert found["hub rule"] and found["relay rule"]
@@ -186,4 +190,4 @@ def test_a_large_file_is_read_and_refused_in_one_go() -> None:
     large = CF.replace(b"Cwlocalhost\n", b"Cwlocalhost\n" + b"Cw a.example\n" * 100_000, 1)
     cf = Cf(large)
     every_step(cf, Wishes(relay=replace(RELAY, port=2525), auth=AUTH))
-    assert edits.missing(cf, Wishes(relay=replace(RELAY, port=2525))) == []
+    assert missing(cf, Wishes(relay=replace(RELAY, port=2525))) == []
