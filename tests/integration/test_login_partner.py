@@ -5,79 +5,94 @@ from __future__ import annotations
 import base64
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import recipe
-from support import james, pristine
+from support import james
 from support.fake_james import FakeJames, fake_james
 
 CF, MC = recipe.MAIL / "sendmail.cf", recipe.MAIL / "sendmail.mc"
 SUBMIT, SUBMIT_MC = recipe.MAIL / "submit.cf", recipe.MAIL / "submit.mc"
-ELSEWHERE = "127.0.0.9"
-PARTNER = "someone@partner.test"
+CREDENTIALS = recipe.MAIL / "james-auth-info"
+PASSWORD = 'é"$&<\\' * 27  # the longest that is taken
+PARTNER, STRANGER, FALLBACK = "127.0.0.9", "127.0.0.8", "127.0.0.7"
+TABLE = f"partner.test\tesmtp:[{PARTNER}]\nstranger.test\tesmtp:[{STRANGER}]\n"
 OWN = base64.b64encode(b"mine\0mine\0theirs").decode()
-OWN_ENTRY = f'AuthInfo:{ELSEWHERE}\t"U:mine" "I:mine" "P:theirs"\n'
-MECHANISMS = "define(`confAUTH_MECHANISMS', `CRAM-MD5 PLAIN')dnl"
-# What the site says of its partner: a map, that map's lines, and lines of the mc.
-SITES: dict[str, tuple[str, str, str]] = {
-    "no login": ("", "", ""),
-    "a login in the access map": ("access", OWN_ENTRY, MECHANISMS),
-    "a login in a map of its own": (
-        "authinfo",
-        OWN_ENTRY,
-        f"{MECHANISMS}\nFEATURE(`authinfo')dnl",
-    ),
-}
-MAILERS = "MAILER_DEFINITIONS\n"
+OWN_ENTRY = f'AuthInfo:{PARTNER}\t"U:mine" "I:mine" "P:theirs"\n'
+PARTNERS = """FEATURE(`mailertable')dnl
+define(`confAUTH_MECHANISMS', `CRAM-MD5 PLAIN')dnl
+"""
+WAY_PAST = f"define(`confFALLBACK_SMARTHOST', `[{FALLBACK}]')dnl\n"
 
 
 @pytest.fixture(scope="module")
-def shared_host() -> None:
-    """Give a host with James, for the tests that bring it to a state of their own."""
+def applied(module_call: Callable[..., Any]) -> dict[str, Any]:
+    """Apply the formula to a site with partners and a fallback; give the changes."""
+    assert len(PASSWORD.encode()) == 189
     recipe.fresh_host()
-
-
-@pytest.fixture
-def call(shared_host: None, module_call: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a host as it was at first, with James running and nothing waiting."""
-    pristine.restore(listening=False, keep_james=True)
-    recipe.usual_james()
-    james.forget_mails()
-    return module_call
-
-
-@pytest.fixture
-def other() -> Iterator[FakeJames]:
-    """Give a server at another address, which offers AUTH and takes all mail."""
-    with fake_james(FakeJames(), host=ELSEWHERE) as fake:
-        yield fake
+    james.add_user("sendmail", password=PASSWORD)
+    make_map("access", OWN_ENTRY)
+    make_map("mailertable", TABLE)
+    site(PARTNERS + WAY_PAST, "MAILER_DEFINITIONS\n", MC, CF)
+    site(WAY_PAST, "FEATURE(`msp'", SUBMIT_MC, SUBMIT)
+    result = recipe.apply(
+        module_call, auth={"password": PASSWORD}, daemon={"programs_interval": "1s"}
+    )
+    return recipe.changes(result)
 
 
 def make_map(name: str, lines: str) -> None:
-    """Write a map of the site's, as text and as database."""
+    """Add lines to a map of the site's, its text and its database."""
     path = recipe.MAIL / name
     text = (path.read_text() if path.exists() else "") + lines
     path.write_text(text)
     subprocess.run(["makemap", "hash", path], input=text, text=True, check=True)
 
 
-def site(lines: str, mc: Any = MC, cf: Any = CF) -> None:
-    """Put lines of the site's into an mc, before its mailers, and build the cf from it."""
-    before = "FEATURE(`msp'" if mc == SUBMIT_MC else MAILERS
+def site(lines: str, before: str, mc: Path, cf: Path) -> None:
+    """Put lines of the site's into an mc, and build the cf from it."""
     text = mc.read_text()
     assert before in text
-    mc.write_text(text.replace(before, f"{lines}\n{before}", 1))
+    mc.write_text(text.replace(before, lines + before, 1))
     cf.write_text(subprocess.run(["m4", mc], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def site_with_partner(name: str) -> None:
-    """Make a site whose mailertable sends a partner's mail to the other address."""
-    table, entries, lines = SITES[name]
-    if table:
-        make_map(table, entries)
-    make_map("mailertable", f"partner.test\tesmtp:[{ELSEWHERE}]\n")
-    site(f"FEATURE(`mailertable')dnl\n{lines}")
+@pytest.fixture
+def others(applied: dict[str, Any]) -> Iterator[dict[str, FakeJames]]:
+    """Give the servers that offer AUTH and take all mail, by their addresses."""
+    fakes = {host: FakeJames() for host in (PARTNER, STRANGER, FALLBACK)}
+    with (
+        fake_james(fakes[PARTNER], host=PARTNER),
+        fake_james(fakes[STRANGER], host=STRANGER),
+        fake_james(fakes[FALLBACK], host=FALLBACK),
+    ):
+        yield fakes
+
+
+@pytest.fixture
+def no_james(applied: dict[str, Any]) -> Iterator[None]:
+    """Take James away for the length of a test."""
+    james.stop()
+    yield
+    start_james()
+
+
+def start_james() -> None:
+    """Have James, with the account that sendmail logs in to."""
+    if not james.running():
+        recipe.new_james()
+        james.add_user("sendmail", password=PASSWORD)
+
+
+@pytest.fixture
+def files_come_back(applied: dict[str, Any]) -> Iterator[None]:
+    """Put back what a test does to sendmail.cf and its credentials."""
+    before = {path: path.read_bytes() for path in (CF, CREDENTIALS)}
+    yield
+    for path, data in before.items():
+        path.write_bytes(data)
 
 
 def logins(fake: FakeJames) -> list[str]:
@@ -85,23 +100,81 @@ def logins(fake: FakeJames) -> list[str]:
     return [line for line in fake.said if line.upper().startswith("AUTH")]
 
 
-def came_to(fake: FakeJames, subject: str) -> bool:
-    """Say whether a server has a message."""
-    return any(subject.encode() in message for message in fake.kept)
+def comes_to(fake: FakeJames, subject: str) -> None:
+    """Wait until a server has a message."""
+    james.wait_for(
+        lambda: any(subject.encode() in message for message in fake.kept), what="the message"
+    )
 
 
-@pytest.mark.parametrize("name", SITES)
-def test_a_partner_gets_its_own_login_or_none(
-    call: Callable[..., Any], other: FakeJames, name: str
+def has_password(fake: FakeJames) -> bool:
+    """Say whether a server was told the password for James."""
+    return bool(recipe.leaks("\n".join(fake.said), PASSWORD))
+
+
+def test_a_partner_gets_its_own_login_and_a_stranger_none(others: dict[str, FakeJames]) -> None:
+    wanted = {PARTNER: [f"AUTH PLAIN {OWN}"], STRANGER: []}
+    for host, domain in ((PARTNER, "partner.test"), (STRANGER, "stranger.test")):
+        comes_to(others[host], recipe.send(f"someone@{domain}"))
+        assert logins(others[host]) == wanted[host]
+        assert not has_password(others[host])
+    assert recipe.arrives(recipe.send("alice")) == ["local"]
+
+
+def test_all_of_the_programs_mail_goes_to_james(others: dict[str, FakeJames]) -> None:
+    sent = [recipe.send(to, by="bob") for to in ("alice", "someone@partner.test")]
+    assert [recipe.arrives(one) for one in sent] == [["local"], ["relay"]]
+    assert sum(fake.calls for fake in others.values()) == 0
+
+
+def test_as_the_how_to_has_it_a_stranger_gets_ours(
+    others: dict[str, FakeJames], files_come_back: None
 ) -> None:
-    site_with_partner(name)
-    recipe.apply(call)
-    subject = recipe.send(PARTNER)
-    james.wait_for(lambda: came_to(other, subject), what="the partner's mail")
-    assert logins(other) == ([] if name == "no login" else [f"AUTH PLAIN {OWN}"])
-    assert recipe.leaks("\n".join(other.said), recipe.PASSWORD) == []
-    calls = other.calls
-    ours = [recipe.send("alice"), recipe.send("alice", by="bob")]
-    assert [recipe.arrives(one) for one in ours] == [["local"]] * 2
-    assert recipe.arrives(recipe.send(PARTNER, by="bob")) == ["relay"]
-    assert other.calls == calls, "all of the programs' mail goes to James"
+    """The negative twin: DefaultAuthInfo, and ruleset authinfo out of its way."""
+    text = CF.read_text()
+    assert "\nSauthinfo\n" in text and "\n#O DefaultAuthInfo=" in text
+    text = text.replace("\nSauthinfo\n", "\nSotherinfo\n")
+    CF.write_text(text.replace("\n#O DefaultAuthInfo=", f"\nO DefaultAuthInfo={CREDENTIALS}\n#"))
+    CREDENTIALS.write_text(f"sendmail\nsendmail\n{PASSWORD}\nlocalhost\n")
+    comes_to(others[STRANGER], recipe.send("someone@stranger.test"))
+    assert has_password(others[STRANGER])
+
+
+def test_the_fallbacks_are_reported_as_taken_away(applied: dict[str, Any]) -> None:
+    (edited,) = [change for name, change in applied.items() if "relayed" in name]
+    for path in (CF, SUBMIT):
+        change = {"old": f"[{FALLBACK}]", "new": None}
+        assert edited[str(path)]["FallbackSmartHost"] == change
+
+
+def test_nobody_takes_the_mail_when_james_is_away(
+    others: dict[str, FakeJames], no_james: None
+) -> None:
+    forms = ("alice", "someone@example.org")
+    sent = [recipe.send(to, by=by) for by in ("root", "bob") for to in forms]
+    recipe.reasons(len(sent))
+    assert [fake.calls for fake in others.values()] == [0, 0, 0]
+    start_james()
+    assert [recipe.arrives(one) for one in sent] == [["local"], ["relay"]] * 2
+
+
+def test_a_fallback_takes_mail_and_password_where_it_is_left(
+    others: dict[str, FakeJames], no_james: None, files_come_back: None
+) -> None:
+    """The negative twin."""
+    text, commented = CF.read_text(), "\n#O FallbackSmartHost=fall.back.host.net"
+    assert commented in text
+    CF.write_text(text.replace(commented, f"\nO FallbackSmartHost=[{FALLBACK}]"))
+    comes_to(others[FALLBACK], recipe.send("alice"))
+    assert has_password(others[FALLBACK])
+
+
+def test_a_users_own_sendmail_cannot_log_in_and_the_mail_waits_for_the_runner(
+    applied: dict[str, Any],
+) -> None:
+    command = ("runuser", "-u", "bob", "--", recipe.SENDMAIL, "-v", "-odi", "-oi", "alice")
+    text = "Subject: sent at once\n\nhello\n"
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert "Temporary AUTH failure" in done.stdout, done
+    assert ">>> AUTH" not in done.stdout
+    assert recipe.arrives("sent at once") == ["local"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from oracle.m4 import Tree
+from oracle.post import FakeServer, Post
 
 CONFIGURATION = Path("/usr/share/sendmail/cf")
 
@@ -34,3 +36,24 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         path.write_bytes(data)
     yield Tree(home / "cf")
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def sendmail() -> str:
+    """Give the path of the real sendmail."""
+    path = shutil.which("sendmail", path="/usr/sbin:/usr/lib")
+    if path is None:
+        pytest.skip("needs sendmail: run `make test`")
+    return path
+
+
+@pytest.fixture
+def post(sendmail: str, tmp_path: Path) -> Iterator[Post]:
+    """Give a post with servers on 127.0.0.1, ::1 (both James) and 127.0.0.2."""
+    servers = {host: FakeServer(host) for host in ("127.0.0.1", "::1", "127.0.0.2")}
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield Post(sendmail, tmp_path, servers)
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()

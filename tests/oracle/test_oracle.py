@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf, CfError
 from james_client.mc.block import BEGIN, END
+from james_client.wishes.settings import Auth
 
-from oracle.m4 import STEPS, WISHES, Tree, Wishes, apply
+from oracle.m4 import AUTH, STEPS, WISHES, Tree, Wishes, apply
 from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants
 
 SAMPLES_WITHOUT_SMTP = {"uucpproto.mc"}
@@ -93,6 +95,61 @@ def test_other_settings_replace_the_earlier_ones(
     cf, mc = apply(*apply(build(corpus[name]), corpus[name], first), second)
     assert cf == build(mc)
     assert missing(Cf(cf), second) == []
+
+
+def in_the_earlier_form(cf: bytes, mc: bytes, auth: Auth) -> tuple[bytes, bytes]:
+    """Give what an earlier version of the auth step made of the same files, from today's result.
+
+    It hid the ruleset authinfo, set DefaultAuthInfo, and put LOGIN and PLAIN first.
+    """
+    file = auth.programs_file if b"O UseMSP=True" in cf else auth.file
+    cf = re.sub(rb"\nKjamesauth .*(\r?\nS)authinfo((?:\r?\n)R.*){3}", rb"\1JamesUnusedAuthinfo", cf)
+    cf = re.sub(rb"\n#O DefaultAuthInfo=\S*", b"\nO DefaultAuthInfo=%b" % file.encode(), cf)
+    mc = re.sub(
+        rb"define\(`Sauthinfo', ``Kjamesauth(.*\n){5}",
+        b"define(`confDEF_AUTH_INFO', ``%b'')dnl\n"
+        b"define(`Sauthinfo', ``SJamesUnusedAuthinfo'')dnl\n" % file.encode(),
+        mc,
+    )
+    others = [name for name in auth.mechanisms if name not in ("LOGIN", "PLAIN")]
+    was = " ".join(["LOGIN", "PLAIN", *others]).encode()
+    now = re.escape(" ".join(auth.mechanisms)).encode()
+    set_as = rb"(O AuthMechanisms=|confAUTH_MECHANISMS', ``)" + now
+    return re.sub(set_as, rb"\1" + was, cf), re.sub(set_as, rb"\1" + was, mc)
+
+
+@pytest.mark.parametrize("mechanisms", [("LOGIN", "PLAIN"), ("PLAIN",), ("SCRAM-SHA-256",)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Debian's sendmail.mc",
+        "Debian's submit.mc",
+        "authinfo and access_db",
+        "authinfo alone",
+        "nullclient",
+        "CRLF",
+    ],
+)
+def test_the_earlier_form_becomes_what_a_fresh_edit_gives(
+    name: str,
+    mechanisms: tuple[str, ...],
+    corpus: Mapping[str, bytes],
+    build: Callable[[bytes], bytes],
+) -> None:
+    auth = replace(AUTH, mechanisms=mechanisms)
+    fresh = apply(build(corpus[name]), corpus[name], Wishes(auth=auth))
+    earlier = in_the_earlier_form(*fresh, auth)
+    assert all(b"JamesUnusedAuthinfo" in one and b"Kjames" not in one for one in earlier)
+    assert earlier[0] == build(earlier[1])
+    assert apply(*earlier, Wishes(auth=auth)) == fresh
+
+
+def test_a_default_of_the_sites_own_keeps_its_bytes(tree: Tree) -> None:
+    line = b"define(`confDEF_AUTH_INFO', `/etc/mail/other')dnl\n"
+    mc = tree.debian("sendmail").replace(MAILERS, line + MAILERS)
+    cf, source = apply(tree.build(mc), mc, Wishes())
+    assert b"\nO DefaultAuthInfo=/etc/mail/other\n" in cf
+    assert cf == tree.build(source)
 
 
 def test_only_two_flags_are_in_another_order_where_the_site_adds_flag_0(tree: Tree) -> None:

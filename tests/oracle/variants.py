@@ -44,6 +44,9 @@ BEFORE = {
     "AuthOptions p,y": "define(`confAUTH_OPTIONS', `p,y')dnl",
     "AuthOptions A p": "define(`confAUTH_OPTIONS', `A p')dnl",
     "other DefaultAuthInfo": "define(`confDEF_AUTH_INFO', `/etc/mail/other')dnl",
+    "fallbacks": "define(`confFALLBACK_MX', `fallback.example.com')dnl\n"
+    "define(`confFALLBACK_SMARTHOST', `[192.0.2.1]')dnl",
+    "empty fallbacks": "define(`confFALLBACK_MX', `')dnl\ndefine(`confFALLBACK_SMARTHOST')dnl",
     "trusted mechanisms": "TRUST_AUTH_MECH(`LOGIN PLAIN')dnl",
     "authinfo and access_db": "FEATURE(`authinfo')dnl",
     "flag k": "MODIFY_MAILER_FLAGS(`ESMTP', `+k')dnl",
@@ -125,6 +128,9 @@ def variants(tree: Tree) -> dict[str, bytes]:
         "submission, masqueraded": msp.replace(
             MSP, b"MASQUERADE_AS(`x.example')dnl\nFEATURE(`masquerade_envelope')dnl\n" + MSP
         ),
+        "submission with a fallback": msp.replace(
+            MSP, b"define(`confFALLBACK_SMARTHOST', `smart.example.com')dnl\n" + MSP
+        ),
         "submission, LOCAL_CONFIG": msp + b"LOCAL_CONFIG\nCwfoo.example\n",
     }
     return found
@@ -149,5 +155,6 @@ NAMES = [
     "submission by IPv6",
     "submission elsewhere",
     "submission, masqueraded",
+    "submission with a fallback",
     "submission, LOCAL_CONFIG",
 ]

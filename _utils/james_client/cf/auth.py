@@ -137,6 +137,12 @@ def _offer(cf: Cf, login: Login, changes: Changes) -> None:
         )
     cf.insert(header.index + 1, *(line.encode() for line in lines[1:]))
     cf.insert(header.index, lines[0].encode())
+    if login.host == SUBMISSION_HOST and cf.macro("MTAHost") is None:
+        raise CfError(
+            "expected D{MTAHost} as FEATURE(msp) writes it, above ruleset authinfo, found none: "
+            "build the submit.cf from its mc again",
+            cf.line_of(header.index),
+        )
     note(changes, "login", str(found) if found else None, str(login))
 
 

@@ -1,4 +1,4 @@
-"""The rules at the head of two rulesets that offer the login to James alone and insist on it.
+"""Write and find the rules that offer the login to James alone, and that insist on it.
 
 sendmail asks ruleset authinfo for a login when a server offers AUTH, and tls_rcpt before each
 RCPT. In both, ``$&h`` is the host of the resolved triple, whatever its address or MX: so the rules

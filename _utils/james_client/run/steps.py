@@ -205,10 +205,11 @@ def credential_map(auth: Auth) -> bytes:
     """Return the credential file: a text map of what ruleset authinfo answers (how-to, step 4).
 
     Each value is in the form that getauth() in sendmail's usersmtp.c reads; the password is in
-    base64, so that no character of it means anything on its way through the rules.
+    base64, so that no character of it means anything on its way through the rules. It is the third
+    line, as in the how-to's file, for a sendmail that still reads that: James refuses it, no more.
     """
     password = base64.b64encode(auth.password.reveal().encode()).decode()
-    lines = {"user": f"U:{auth.username}", "password": f"P={password}", "realm": f"R:{auth.realm}"}
+    lines = {"user": f"U:{auth.username}", "realm": f"R:{auth.realm}", "password": f"P={password}"}
     return "".join(f'{key}\t"{value}"\n' for key, value in lines.items()).encode()
 
 

@@ -22,9 +22,9 @@ from james_client.wishes.mistakes import (
     refuse,
 )
 
-#: Bytes that ``AUTH PLAIN`` can carry: user, NUL, user, NUL, password. sendmail builds the command
-#: in a buffer of MAXLINE (2048) bytes and cuts off what is longer; smtpmessage() in usersmtp.c.
-AUTH_BYTES = 1527
+#: Bytes of one value that ruleset authinfo can answer with: a token of its rules holds MAXNAME, 256
+#: bytes in all versions, ``"P=`` and ``"`` included; prescan() in parseaddr.c, getauth().
+ANSWER_BYTES = 252
 
 # Words that m4 expands even without a parenthesis, each time it reads them again; lower and
 # strcasecmp are sendmail's own (cf.m4), whose other names are in capitals.
@@ -52,8 +52,8 @@ _LOCAL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9._+=!%-]{0,99}(?:@(?P<host>[A-Za-z0-9.-]+|\[[A-Za-z0-9.:]+\]))?"
 )
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,63}(?:@[A-Za-z0-9.-]{1,190})?")
-_REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,254}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,63}(?:@[A-Za-z0-9.-]{1,187})?")
+_REALM = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{ANSWER_BYTES - 1}}}")
 _OPTIONS = re.compile(r"[Aacdfmpy](?:[, ]+[Aacdfmpy])*")
 _PATH = re.compile(r"(?:/[a-z0-9._-]+)+")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
@@ -200,17 +200,15 @@ def check_realm(value: Any, path: str) -> str:
 
 def check_password(value: Any, path: str) -> Secret:
     """
-    Accept any password that a credential file can carry; the message never shows it.
+    Accept any password that sendmail can send; the message never shows it.
 
-    Source: readauth() in sendmail's usersmtp.c skips a line that begins with ``#`` (the realm would
-    be sent as the password), ends it at a newline and handles it as a C string.
+    Source: getauth() in sendmail's usersmtp.c handles it as a C string.
     """
     if not isinstance(value, str):
         raise _refuse_secret(path, "a string", value)
     reasons = {
-        "sendmail reads it as one line, a newline would end it": "\n" in value,
+        "a newline is most often a slip, of a YAML block say": "\n" in value,
         "sendmail reads it as a C string, a NUL would end it": "\0" in value,
-        "sendmail skips a line that begins with #": value.startswith("#"),
         "James cannot take an empty one": not value,
         "half a character (a lone surrogate) has no UTF-8 form": re.search(
             "[\ud800-\udfff]", value
@@ -223,9 +221,8 @@ def check_password(value: Any, path: str) -> Secret:
 
 
 def check_fits(username: str, password: Secret, path: str) -> None:
-    """Refuse a password that is too long to be sent together with the user name."""
-    room = AUTH_BYTES - 2 * (len(username.encode()) + 1)
-    size = len(password.reveal().encode())
+    """Refuse a password that is too long, in base64, for an answer of ruleset authinfo."""
+    room, size = ANSWER_BYTES // 4 * 3, len(password.reveal().encode())
     if size > room:
         raise SettingsError([f"{path}: expected at most {room} bytes for sendmail, got {size}"])
 
@@ -244,7 +241,7 @@ def check_token(value: Any, path: str) -> Secret:
 
 
 def check_mechanisms(value: Any, path: str) -> tuple[str, ...]:
-    """Accept mechanisms that Cyrus SASL knows; LOGIN and PLAIN come first, in this order."""
+    """Accept mechanisms that Cyrus SASL knows, as given: sendmail uses no other at James."""
 
     def check(one: Any, where: str) -> str:
         upper = isinstance(one, str) and one.isascii() and _MECHANISM.fullmatch(one.upper())
@@ -252,7 +249,11 @@ def check_mechanisms(value: Any, path: str) -> tuple[str, ...]:
         return matched(one, where, wanted, _MECHANISM).group()
 
     names = list_of(check, "SASL mechanisms")(value, path)
-    return ("LOGIN", "PLAIN", *(name for name in names if name not in ("LOGIN", "PLAIN")))
+    size = len(" ".join(names))
+    if not 0 < size <= ANSWER_BYTES:
+        wanted = f"mechanisms such as LOGIN, PLAIN of at most {ANSWER_BYTES} bytes in all"
+        raise SettingsError([f"{path}: expected {wanted}, got {size or 'none'}"])
+    return names
 
 
 def check_options(value: Any, path: str) -> str:

@@ -221,6 +221,21 @@ def test_auth_cannot_be_compulsory_without_tls_rcpt() -> None:
     assert cf.option("AuthMechanisms") == "LOGIN PLAIN"
 
 
+@pytest.mark.parametrize(
+    ("cf", "said"),
+    [
+        (CF.replace(b"Sauthinfo\n", b""), "expected ruleset authinfo"),
+        (SUBMIT.replace(b"Cwlocalhost", b"Sauthinfo"), r"line \d+: expected D{MTAHost}"),
+    ],
+    ids=["no authinfo", "authinfo above its host"],
+)
+def test_the_login_needs_a_ruleset_that_knows_the_host(cf: bytes, said: str) -> None:
+    config = Cf(cf)
+    with pytest.raises(CfError, match=said):
+        auth.edit(config, AUTH, RELAY)
+    assert config.render() == cf
+
+
 @pytest.mark.parametrize("text", [CF, SUBMIT], ids=["sendmail.cf", "submit.cf"])
 def test_line_endings_are_kept(text: bytes) -> None:
     plain, other, cut = Cf(text), Cf(text.replace(b"\n", b"\r\n")), Cf(text.rstrip(b"\n"))

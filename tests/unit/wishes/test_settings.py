@@ -20,6 +20,11 @@ BOOL = f"(YAML's yes, no, on and off too: {WORD})"
 HOST = "a host name, [192.0.2.1] or [IPv6:2001:db8::1]"
 USER = "a user name of ASCII letters, digits and ._+=-, perhaps with @domain"
 TIME = "an interval such as 10m, 1h30m or 5s, 1s to 24h"
+EVERY = (
+    "CRAM-MD5 DIGEST-MD5 EXTERNAL GS2-IAKERB GS2-KRB5 GSS-SPNEGO GSSAPI KERBEROS_V4 LOGIN NTLM "
+    "OAUTHBEARER OTP PASSDSS-3DES-1 PLAIN SRP XOAUTH2"
+).split() + [f"SCRAM-SHA-{size}{end}" for size in (1, 224, 256, 384, 512) for end in ("", "-PLUS")]
+MECHANISMS = "auth:mechanisms: expected mechanisms such as LOGIN, PLAIN of at most 252 bytes in all"
 FILE = "an absolute path in lower case that ends in auth-info"
 URL = "an address such as http://127.0.0.1:8000, without user, password or query"
 
@@ -67,7 +72,7 @@ def test_full_pillar() -> None:
     )
     assert found.auth is not None and found.account is not None
     assert found.auth.password.reveal() == " ü$j`'\"\r"
-    assert found.auth.mechanisms == ("LOGIN", "PLAIN", "CRAM-MD5")
+    assert found.auth.mechanisms == ("CRAM-MD5", "PLAIN")
     assert found.auth.options == "A,p"
     assert found.auth.realm == DEFAULTS["auth"]["realm"]
     assert found.account.webadmin == "http://[::1]:8000"
@@ -194,6 +199,14 @@ def test_the_example_is_a_good_pillar() -> None:
         (
             f"{AUTH}, mechanisms: [plain]}}",
             "auth:mechanisms:0: expected PLAIN in capitals, got 'plain'",
+        ),
+        (
+            f"{AUTH}, mechanisms: []}}",
+            f"{MECHANISMS}, got none",
+        ),
+        (
+            f"{AUTH}, mechanisms: {EVERY}}}",
+            f"{MECHANISMS}, got 299",
         ),
         (
             f"{AUTH}, mechanisms: [ANONYMOUS]}}",
