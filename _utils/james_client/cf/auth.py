@@ -143,7 +143,12 @@ def _offer(cf: Cf, login: Login, changes: Changes) -> None:
             "build the submit.cf from its mc again",
             cf.line_of(header.index),
         )
-    note(changes, "login", str(found) if found else None, str(login))
+    note(changes, "authinfo rules", _shown(cf, found) if found else None, _shown(cf, login))
+
+
+def _shown(cf: Cf, login: Login) -> str:
+    host = cf.macro("MTAHost") if login.host == SUBMISSION_HOST else login.host
+    return f"{host} alone is offered {' '.join(login.mechanisms)} from {login.file}"
 
 
 def _require(cf: Cf, rules: list[str], changes: Changes) -> None:

@@ -42,9 +42,6 @@ class Login:
     file: str
     mechanisms: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return f"for {self.host} alone, from {self.file}, by {' '.join(self.mechanisms)}"
-
 
 def map_line(login: Login) -> str:
     """Give the K line of the map: a text that sendmail reads anew for each look-up.

@@ -68,7 +68,8 @@ def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled()
         "relay rule: none, wanted R< > $+ $: < $R > $1 try relay",
         "hub rule: none, wanted R< > $+ $: < $H > $1 try hub",
         "flags of mailer esmtp: kmDFMuXa, wanted kmDFMuXa0",
-        "login: none, wanted for localhost alone, from /etc/mail/james-auth-info, by LOGIN PLAIN",
+        "authinfo rules: none, wanted localhost alone is offered LOGIN PLAIN "
+        "from /etc/mail/james-auth-info",
         "compulsory AUTH: not there",
     ]
     assert cf.render() == by_hand
