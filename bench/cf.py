@@ -16,12 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "_utils"), str(REPOSITORY / "tests")]
+sys.path.insert(0, str(REPOSITORY / "_utils"))
 
-import sendmail_cf_edits as edits  # noqa: E402
+import yaml  # noqa: E402
+from james_client.cf import auth, loop, relay  # noqa: E402
 from james_client.cf.text import Cf  # noqa: E402
-from oracle.m4 import AUTH, LOOP, RELAY  # noqa: E402
+from james_client.wishes.settings import load  # noqa: E402
 
+DEFAULTS = yaml.safe_load((REPOSITORY / "sendmail_james" / "defaults.yaml").read_text())
+WISHES = load({"auth": {"username": "sendmail", "password": "s3cret"}}, DEFAULTS)
 TREE = Path("/usr/share/sendmail/cf")
 ROUNDS = 20
 
@@ -39,9 +42,9 @@ def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def edit(data: bytes) -> bytes:
     """Do all that a run does to one cf."""
     cf = Cf(data)
-    edits.relay(cf, RELAY)
-    edits.loop_check(cf, RELAY, LOOP)
-    edits.client_auth(cf, AUTH, RELAY)
+    relay.edit(cf, WISHES.relay)
+    loop.edit(cf, WISHES.relay, WISHES.loop)
+    auth.edit(cf, WISHES.auth, WISHES.relay)
     return cf.render()
 
 
@@ -71,7 +74,7 @@ def replaces(data: bytes) -> float | None:
         (r"^(R< > \$\+\t+\$: < > < \$1 <> \$&h >.*)$", r"R< > $+\t$: < $H > $1\n\1"),
         (r"^(Mesmtp,.*?F=\w+)", r"\1k0"),
         (r"^#O AuthMechanisms=.*$", "O AuthMechanisms=LOGIN PLAIN"),
-        (r"^#O DefaultAuthInfo=.*$", "O DefaultAuthInfo=/etc/mail/james-auth-info"),
+        (r"^Sauthinfo$", "Kjamesauth text /etc/mail/james-auth-info\nSauthinfo"),
         (r"^#O AuthOptions.*$", "O AuthOptions=A"),
     ]
     options = salt.config.minion_config(None)

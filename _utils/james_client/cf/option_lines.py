@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from james_client.cf.options import OPTIONS
 from james_client.cf.text import Cf
 from james_client.changes import Changes, note
 
@@ -15,7 +14,7 @@ def set_option(cf: Cf, name: str, value: str, changes: Changes) -> None:
     cf
         the configuration, edited in place
     name
-        one of ``OPTIONS``
+        one of ``james_client.cf.options.OPTIONS``
     value
         what stands behind ``=``; empty for a bare ``O name``, which an option that is not set
         equals
@@ -52,7 +51,7 @@ def comment_out(cf: Cf, name: str, default: str, changes: Changes) -> None:
 
 def m4_option(cf: Cf, name: str) -> str | None:
     """Give an option's value where m4 writes options; None where LOCAL_CONFIG or nobody sets it."""
-    index = cf.option_index(OPTIONS[name].name)
+    index = cf.option_index(name)
     return None if index is None or index < _banner(cf) else cf.option(name)
 
 

@@ -58,7 +58,7 @@ def edit(cf: Cf, relay: Relay) -> Changes:
             _submit_to(cf, relay, changes)
         else:
             _move_flags(cf, relay, changes)
-            _hub_rules(cf, changes)  # which D line counts depends on the rules
+            _try_hub(cf, changes)  # which D line counts depends on the rules
             _set_macro(cf, "S", "smart host", relay.triple, changes)
             _set_macro(cf, "R", "local relay", relay.triple, changes)
             _set_macro(cf, "H", "mail hub", relay.triple, changes)
@@ -138,7 +138,7 @@ def _after_definitions(cf: Cf) -> int:
     return at
 
 
-def _hub_rules(cf: Cf, changes: Changes) -> None:
+def _try_hub(cf: Cf, changes: Changes) -> None:
     header = cf.header("localaddr", "5")
     if header is None:
         raise CfError("expected ruleset 5 (Slocaladdr=5), found none: local mail cannot be relayed")

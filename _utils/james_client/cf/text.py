@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from james_client.cf.options import OPTIONS, Option, meant
 from james_client.errors import FaultError
 
-__all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule", "squeeze"]
+__all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule"]
 
 # One logical line: a line and what continues it.
 _ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
@@ -74,7 +74,7 @@ class Header:
     index: int
 
 
-def squeeze(text: bytes) -> bytes:
+def _squeeze(text: bytes) -> bytes:
     """Leave out every blank, so that two spellings of the same rule compare equal."""
     return b"".join(text.split())
 
@@ -155,7 +155,8 @@ class Cf:
         """Put ``body`` in the place of a logical line and keep its line ending."""
         old = self._entries[index]
         self._entries[index] = body + _ending(old)
-        self._kinds = None
+        if _kind(old) != _kind(body):
+            self._kinds = None
 
     def insert(self, index: int, *bodies: bytes) -> None:
         """Put lines before the logical line at ``index``, with the line ending used there."""
@@ -238,7 +239,7 @@ class Cf:
             if entry[:1] == b"R":
                 sides = re.split(rb"\t+", entry[1:].replace(b"\n\t", b"\t").rstrip())
                 rhs = sides[1] if len(sides) > 1 else b""
-                found.append(Rule(squeeze(sides[0]), squeeze(rhs), index))
+                found.append(Rule(_squeeze(sides[0]), _squeeze(rhs), index))
         return found
 
     # -- mailers (section 5.4) ----------------------------------------------------------------

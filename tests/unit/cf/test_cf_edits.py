@@ -179,6 +179,23 @@ def test_other_mechanisms_are_kept_behind_login_and_plain() -> None:
     assert cf.option("AuthMechanisms") == "SCRAM-SHA-256 EXTERNAL GSSAPI"
 
 
+@pytest.mark.parametrize("text", [CF, SUBMIT], ids=["sendmail.cf", "submit.cf"])
+def test_every_other_way_out_is_taken_away_and_told(text: bytes) -> None:
+    ways = b"O FallbackSmartHost=one\nO fallbacksmart = two\nOVthree\nO FallbackM=four\n"
+    cf = Cf(text.replace(b"O HelpFile", ways + b"O HelpFile"))
+    changes = relay.edit(cf, RELAY)
+    assert changes["FallbackSmartHost"] == {"old": "two", "new": None}
+    assert changes["FallbackMXhost"] == {"old": "four", "new": None}
+    shown = b"#O FallbackSmartHost=fall.back.host.net\n" * 2 + (
+        b"#O FallbackMXhost=fall.back.host.net\n" * 2
+    )
+    assert shown in cf.render()
+    assert relay.edit(cf, RELAY) == {}
+    assert "FallbackMXhost: four, wanted none" in missing(
+        Cf(text.replace(b"O HelpFile", ways + b"O HelpFile")), Wishes()
+    )
+
+
 def test_the_last_macro_line_before_the_rules_counts() -> None:
     cf = Cf(CF.replace(b"\nDS\n", b"\nDSone\nD{S}two\n") + b"DSthree\n")
     assert cf.macro("S") == "two"

@@ -103,6 +103,10 @@ def test_nothing_is_written_where_nothing_is_wanted() -> None:
         ("LOCAL_RULESETS\nSauthinfo", "Sauthinfo"),
         ("LOCAL_RULESETS\nStls_rcpt", "Stls_rcpt"),
         ("MAILER_DEFINITIONS\nMesmtp, P=[IPC], A=TCP $h", "Mesmtp"),
+        ("define(`confFALLBACK_SMARTHOST', `other')dnl", "confFALLBACK_SMARTHOST"),
+        ("LOCAL_CONFIG\nO FallbackSmartHost=other", "O FallbackSmartHost in LOCAL_CONFIG"),
+        ("LOCAL_CONFIG\nO fallbackm=other", "O FallbackMXhost in LOCAL_CONFIG"),
+        ("LOCAL_CONFIG\nOVother", "O FallbackMXhost in LOCAL_CONFIG"),
     ],
 )
 def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name: str) -> None:
