@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from james_client.run.plan import credential_map
+from james_client.run.steps import credential_map
 from james_client.wishes.checks import check_fits, check_password
 from james_client.wishes.mistakes import SettingsError
 from james_client.wishes.settings import Auth, Secret
