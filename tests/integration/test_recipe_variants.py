@@ -73,7 +73,8 @@ def test_an_auth_section_that_is_not_enabled_is_none(call: Callable[..., Any]) -
 
 def test_another_port_is_used_by_both_ways(call: Callable[..., Any]) -> None:
     recipe.new_james(smtp_port=2525)
-    recipe.apply(call, relay={"port": 2525})
+    wanted = {"relay": {"port": 2525}, "auth": {"allow_unprivileged_port": True}}
+    recipe.apply(call, **wanted)
     assert recipe.MAIL.joinpath("sendmail.cf").read_text("latin-1").count("A=TCP $h 2525\n")
     assert places("alice") == [["local"]] * 2
     assert places("x@example.org") == [["relay"]] * 2

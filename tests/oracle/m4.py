@@ -37,6 +37,7 @@ AUTH = Auth(
     programs="queue",
     programs_file="/etc/mail/james-msp-auth-info",
     allow_cleartext=False,
+    allow_unprivileged_port=False,
 )
 
 

@@ -14,6 +14,7 @@ import salt.utils.yaml
 from salt.exceptions import CommandExecutionError
 
 from james_client.errors import ClientError
+from james_client.james.peer import first_unprivileged_port
 from james_client.run.plan import Plan, RunError
 from james_client.scrub import scrub_all
 from james_client.wishes.platform import LOOKUP_KEYS, select
@@ -46,6 +47,7 @@ def load_plan(
         defaults,
         lookup_keys=LOOKUP_KEYS,
         resolve=functions["sdb.get"],
+        unprivileged_from=first_unprivileged_port(),
     )
     context[SECRETS] = settings.secrets
     platforms = _data_file(functions, "platforms", saltenv)

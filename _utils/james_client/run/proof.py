@@ -55,8 +55,7 @@ def prove(plan: Plan) -> list[str]:
 
 def address_forms(settings: Settings) -> list[str]:
     """Return the how-to's five address forms and root's, with the pillar's own addresses."""
-    name = settings.verify.local_user or "root"
-    remote = settings.verify.remote_address or "postmaster@example.net"
+    name, remote = settings.verify.local_user, settings.verify.remote_address
     forms = ["root", name, "no-such-user", f"{name}+tag"]
     forms += [f"{name}@localhost", f"{name}@{socket.getfqdn()}", remote]
     return list(dict.fromkeys(forms))

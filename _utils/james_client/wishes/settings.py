@@ -122,6 +122,7 @@ class Auth:
     programs: str
     programs_file: str
     allow_cleartext: bool
+    allow_unprivileged_port: bool
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,8 @@ class Verify:
 
     routes: bool
     live: bool
-    local_user: str | None
-    remote_address: str | None
+    local_user: str
+    remote_address: str
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "programs": one_of("queue", "none"),
             "programs_file": check_credential_file,
             "allow_cleartext": check_bool,
+            "allow_unprivileged_port": check_bool,
         },
     ),
     "account": (
@@ -229,8 +231,8 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
         {
             "routes": check_bool,
             "live": check_bool,
-            "local_user": optional(check_local_part),
-            "remote_address": optional(allowed.check_remote_address),
+            "local_user": check_local_part,
+            "remote_address": allowed.check_remote_address,
         },
     ),
     "mc": (Mc, {"manage": one_of("auto", True, False)}),
@@ -245,6 +247,7 @@ def load(
     *,
     resolve: Callable[[str], Any] | None = None,
     lookup_keys: Collection[str] | None = None,
+    unprivileged_from: int = 1024,
 ) -> Settings:
     """
     Check the pillar and give it back with the defaults filled in.
@@ -257,11 +260,15 @@ def load(
         Turns an ``sdb://`` address into the secret; without it the address is taken as it is.
     lookup_keys
         The platform facts that ``lookup`` may set; None accepts any.
+    unprivileged_from
+        The first port that an ordinary user of this host may listen on.
 
     Raises :class:`SettingsError` with all mistakes, in the order of the sections and keys, then
     those values that do not go together.
     """
-    return _Reader(defaults, resolve, lookup_keys).read({} if pillar is None else pillar)
+    return _Reader(defaults, resolve, lookup_keys, unprivileged_from).read(
+        {} if pillar is None else pillar
+    )
 
 
 class _Reader:
@@ -270,10 +277,12 @@ class _Reader:
         defaults: Mapping[str, Any],
         resolve: Callable[[str], Any] | None,
         lookup_keys: Collection[str] | None,
+        unprivileged_from: int,
     ) -> None:
         self.defaults = defaults
         self.resolve = resolve
         self.lookup_keys = lookup_keys
+        self.unprivileged_from = unprivileged_from
         self.mistakes: list[str] = []
 
     def read(self, pillar: Any) -> Settings:
@@ -282,6 +291,7 @@ class _Reader:
         built["lookup"] = self.lookup(given)
         for rule in (_dns_mistakes, _auth_mistakes, _account_mistakes):
             self.mistakes.extend(rule(built))
+        self.mistakes.extend(_port_mistakes(built, self.unprivileged_from))
         if self.mistakes:
             raise SettingsError(self.mistakes)
         if not built["auth"].get("enabled"):
@@ -392,6 +402,20 @@ def _auth_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             allowed.check_fits(auth["username"], auth["password"], f"{ROOT}:auth:password")
         except SettingsError as err:
             yield from err.mistakes
+
+
+def _port_mistakes(built: Mapping[str, Mapping[str, Any]], first: int) -> Iterator[str]:
+    """Refuse a port of this host that any user could take, and the login with it."""
+    auth, relay = built["auth"], built["relay"]
+    port, host = relay.get("port", 0), relay.get("host", "localhost")
+    refused = auth.get("enabled") and auth.get("allow_unprivileged_port") is False
+    if refused and port >= first and allowed.is_loopback(host):
+        yield (
+            f"{ROOT}:relay:port: expected a port below {first} (net.ipv4."
+            f"ip_unprivileged_port_start), got {port}: any user of this host could take it while "
+            "James is down, and the password with it. Give James such a port, raise that sysctl "
+            "above this one, or accept the risk with auth:allow_unprivileged_port: true"
+        )
 
 
 def _account_mistakes(built: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_full_pillar() -> None:
         """
         package: {install: false, replace_mta: true}
         daemon: {queue_interval: 1h30m, programs_interval: 30s}
-        relay: {host: '[127.0.0.1]', mailer: relay, port: 2525, dns: false, stay_local: [root]}
+        relay: {host: '[127.0.0.1]', mailer: relay, port: 525, dns: false, stay_local: [root]}
         loop: {check: true}
         auth: {username: mail@localhost, password: " ü$j`'\\"\\r", mechanisms: [CRAM-MD5, PLAIN],
                options: A p, programs: none, file: /etc/james/auth-info}
@@ -68,7 +68,7 @@ def test_full_pillar() -> None:
     )
     assert found.daemon == settings.Daemon("1h30m", "30s")
     assert found.relay == settings.Relay(
-        "[127.0.0.1]", "relay", 2525, False, False, "/etc/mail/james-service.switch", ("root",)
+        "[127.0.0.1]", "relay", 525, False, False, "/etc/mail/james-service.switch", ("root",)
     )
     assert found.auth is not None and found.account is not None
     assert found.auth.password.reveal() == " ü$j`'\"\r"
@@ -191,6 +191,7 @@ def test_the_example_is_a_good_pillar() -> None:
         (
             f"auth: {{sendmail, {PASSWORD}}}",
             "auth: expected a known key, got one without a value: known are allow_cleartext, "
+            "allow_unprivileged_port, "
             "enabled, file, mechanisms, options, password, programs, programs_file, realm, "
             "required, username",
         ),
