@@ -15,7 +15,7 @@ from typing import Any
 
 # Modules only: Salt's loader would take an imported function for a state.
 from james_client.answers import probe
-from james_client.james import account
+from james_client.james import account, line
 from james_client.run import live as way_live
 from james_client.run import load, owed, proof, service, steps
 from james_client.run.plan import Plan, RunError
@@ -326,7 +326,7 @@ def account_present(name: str) -> Ret:
             return {"result": None if changes else True, "changes": changes, "comment": said}
         account.create(settings, changes)
         wrong = account.in_words(account.checks(settings, patient=patient))
-    except account.UNREACHABLE as err:
+    except line.JamesError as err:
         # Before the first run sendmail still holds James's port, so a test can't ask.
         return {"result": None if test else False, "comment": str(err)}
     if wrong:

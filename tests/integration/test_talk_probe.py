@@ -194,8 +194,14 @@ def test_strangers_are_named(target, tmp_path):
     aliases.write_text("postmaster: root\nops: dora, bob\nprg: |/bin/true\n")
     plan = SimpleNamespace(
         settings=SimpleNamespace(
-            relay=SimpleNamespace(host="localhost", port=25),
-            auth=SimpleNamespace(username="sendmail", password=PASSWORD),
+            relay=SimpleNamespace(host="localhost", port=25, loopback=True),
+            auth=SimpleNamespace(
+                username="sendmail",
+                password=PASSWORD,
+                mechanisms=("LOGIN", "PLAIN"),
+                allow_unprivileged_port=False,
+                allow_cleartext=False,
+            ),
         ),
         platform=SimpleNamespace(aliases=aliases),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -42,6 +43,18 @@ def says(data: bytes) -> Talk:
         connection.sendall(data)
         while connection.recv(4096):
             pass
+
+    return talk
+
+
+def drips(data: bytes, drop: bytes) -> Talk:
+    """Say something, and then a drop of more, again and again, faster than any time limit."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(data)
+        while True:
+            connection.sendall(drop)
+            time.sleep(0.02)
 
     return talk
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from james_client.james.webadmin import WebAdmin, WebAdminError
+from james_client.james.line import JamesError
+from james_client.james.webadmin import WebAdmin
 from james_client.mta import queue, transcript
 from james_client.mta.ask import SENDMAIL, Done, ProcessError, routes, run, words
 from james_client.scrub import Reveals, scrub
@@ -72,7 +73,7 @@ def send(
 
     Returns {"messages": {name: {...}}, "queue runner": ..., "left behind": [...], "wrong": [...]};
     "wrong" is empty where all went as it must. Raises ProcessError when sendmail cannot be run, or
-    there is no such user; WebAdminError when WebAdmin does not answer.
+    there is no such user; JamesError when WebAdmin does not answer.
     """
     job = _Run(wish, webadmin, secrets)
     try:
@@ -289,7 +290,7 @@ class _Run:
                 for repository, key in _keys(self.webadmin) - self.before:
                     if self.token in self.webadmin.mail_text(repository, key):
                         self.webadmin.delete_mail(repository, key)
-            except WebAdminError as err:
+            except JamesError as err:
                 left.append(f"James's repositories: {err}")
         return left
 

@@ -20,14 +20,13 @@ def probe(plan: Plan) -> dict[str, Any]:
     empty.
     """
     settings, facts = plan.settings, plan.platform
-    auth, account = settings.auth, settings.account
-    user = _ordinary_user()
+    auth, user = settings.auth, _ordinary_user()
     msp = facts.submit_cf if plan.has_programs_queue() else None
     wish = Wish(
-        local_user=settings.verify.local_user or "root",
+        local_user=settings.verify.local_user,
         user=user,
         fqdn=socket.getfqdn(),
-        remote=settings.verify.remote_address or "postmaster@example.net",
+        remote=settings.verify.remote_address,
         cf=facts.cf,
         msp=msp,
         queue_only=auth is not None and auth.programs == "queue",
@@ -35,7 +34,7 @@ def probe(plan: Plan) -> dict[str, Any]:
         binary=facts.sendmail,
     )
     secrets = (auth.password,) if auth else ()
-    server = webadmin(account) if account else None
+    server = webadmin(settings)
     report = send(wish, server, secrets)
     return report | strangers(plan, [user])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from james_client.james.smtp import unknown_recipients
+from james_client.james.account import login, server
+from james_client.james.dialogue import unknown_recipients
 from james_client.mta.aliases import lost, parse
 from james_client.run.plan import Plan
 
@@ -17,9 +17,8 @@ def strangers(plan: Plan, senders: Sequence[str]) -> dict[str, dict[str, str]]:
     senders
         asked for beside root, postmaster, MAILER-DAEMON and what the aliases file names
 
-    Raises DialogueError when James cannot be talked to.
+    Raises JamesError when James cannot be talked to.
     """
-    auth, relay = plan.settings.auth, plan.settings.relay
     try:
         text = Path(plan.platform.aliases).read_text(encoding="utf-8", errors="replace")
         aliases = parse(text)
@@ -28,12 +27,5 @@ def strangers(plan: Plan, senders: Sequence[str]) -> dict[str, dict[str, str]]:
     asked = ["root", "postmaster", "MAILER-DAEMON", *senders]
     asked += [name for entry in aliases for name in (entry.name, *entry.addresses)]
     plain = [name for name in asked if name.isprintable() and not set(name) & set(' <>"\\')]
-    unknown = unknown_recipients(
-        relay.host,
-        relay.port,
-        plain,
-        auth.username if auth else None,
-        auth.password if auth else None,
-        helo=socket.getfqdn(),
-    )
+    unknown = unknown_recipients(server(plan.settings), plain, login(plan.settings))
     return {"unknown to James": unknown, "aliases without effect": lost(aliases)}

@@ -8,23 +8,46 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from james_client.changes import Changes
-from james_client.james.smtp import Check, DialogueError, dialogue
-from james_client.james.webadmin import WebAdmin, WebAdminError
-from james_client.wishes.settings import Account, Settings
+from james_client.james.dialogue import Check, Login, Questions, dialogue
+from james_client.james.line import NothingListensError, PeerError
+from james_client.james.peer import Trust, first_unprivileged_port
+from james_client.james.smtp import Server
+from james_client.james.webadmin import WebAdmin
+from james_client.wishes.settings import Settings
 
 DOMAIN = "localhost"  # with the hub rules in place, local names leave as NAME@localhost
-UNREACHABLE = (DialogueError, WebAdminError)
-_PATIENCE = 10  # seconds, where the pillar has no account:timeout
+_PATIENCE = 10  # seconds, where the pillar has no account section
 _POLL = 0.5  # seconds
 
 T = TypeVar("T")
 
 
-def webadmin(account: Account) -> WebAdmin | None:
+def trust(settings: Settings) -> Trust:
+    """Return who may hear the login and the token, as the pillar and this host's ports say."""
+    relay, auth = settings.relay, settings.auth
+    allowed = auth is not None and auth.allow_unprivileged_port
+    known = relay.loopback and (relay.port < first_unprivileged_port() or allowed)
+    return Trust(relay.port if known else None, auth is not None and auth.allow_cleartext)
+
+
+def server(settings: Settings) -> Server:
+    """Return the way to James's SMTP."""
+    relay = settings.relay
+    return Server(relay.host, relay.port, socket.getfqdn(), trust=trust(settings))
+
+
+def login(settings: Settings) -> Login | None:
+    """Return whom James is to let in, None where the pillar wants no login."""
+    auth = settings.auth
+    return None if auth is None else Login(auth.username, auth.password, auth.mechanisms)
+
+
+def webadmin(settings: Settings) -> WebAdmin | None:
     """Return the way to James's WebAdmin, None where the pillar names none."""
-    if account.webadmin is None:
+    account = settings.account
+    if account is None or account.webadmin is None:
         return None
-    return WebAdmin(account.webadmin, account.token, account.timeout)
+    return WebAdmin(account.webadmin, account.token, account.timeout, trust(settings))
 
 
 def missing(settings: Settings, *, patient: bool) -> Changes:
@@ -33,17 +56,16 @@ def missing(settings: Settings, *, patient: bool) -> Changes:
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
 
-    Raises WebAdminError.
+    Raises JamesError.
     """
-    auth, account = settings.auth, settings.account
-    server = webadmin(account) if account and account.create else None
-    if auth is None or account is None or server is None:
+    auth, account, admin = settings.auth, settings.account, webadmin(settings)
+    if auth is None or account is None or not account.create or admin is None:
         return {}
     changes: Changes = {}
     patience = _patience(settings) if patient else 0
-    if not _patiently(lambda: server.user_exists(auth.username), patience):
+    if not _patiently(lambda: admin.user_exists(auth.username), patience):
         changes["account"] = {"old": None, "new": auth.username}
-    if DOMAIN not in server.domains():
+    if DOMAIN not in admin.domains():
         changes["domain"] = {"old": None, "new": DOMAIN}
     return changes
 
@@ -51,16 +73,15 @@ def missing(settings: Settings, *, patient: bool) -> Changes:
 def create(settings: Settings, changes: Changes) -> None:
     """Create what ``missing`` found; an account that exists keeps its password.
 
-    Raises WebAdminError.
+    Raises JamesError.
     """
-    auth, account = settings.auth, settings.account
-    server = webadmin(account) if account else None
-    if auth is None or server is None:
+    auth, admin = settings.auth, webadmin(settings)
+    if auth is None or admin is None:
         return
     if "domain" in changes:
-        server.add_domain(DOMAIN)
+        admin.add_domain(DOMAIN)
     if "account" in changes:
-        server.create_user(auth.username, auth.password)
+        admin.create_user(auth.username, auth.password)
 
 
 def checks(settings: Settings, *, patient: bool) -> list[Check]:
@@ -69,24 +90,16 @@ def checks(settings: Settings, *, patient: bool) -> list[Check]:
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
 
-    Raises DialogueError.
+    Raises JamesError.
     """
-    auth, relay, host = settings.auth, settings.relay, socket.getfqdn()
-
-    def ask() -> list[Check]:
-        return dialogue(
-            relay.host,
-            relay.port,
-            auth.username if auth else None,
-            auth.password if auth else None,
-            senders=("", f"root@{host}"),
-            domains=(DOMAIN,),
-            remote=settings.verify.remote_address or "postmaster@example.net",
-            mechanisms=auth.mechanisms if auth else (),
-            helo=host,
-        )
-
-    return _patiently(ask, _patience(settings) if patient else 0)
+    james = server(settings)
+    questions = Questions(
+        senders=("", f"root@{james.helo}"),
+        domains=(DOMAIN,),
+        remote=settings.verify.remote_address,
+    )
+    patience = _patience(settings) if patient else 0
+    return _patiently(lambda: dialogue(james, login(settings), questions), patience)
 
 
 def _patience(settings: Settings) -> float:
@@ -103,13 +116,16 @@ def in_words(found: list[Check]) -> list[str]:
 
 
 def _patiently(ask: Callable[[], T], seconds: float) -> T:
-    """Ask again while James, which may be waiting for sendmail's port, is not there yet."""
+    """Ask again while James, who may be waiting for sendmail's port, is not there yet.
+
+    Until he holds that port, a WebAdmin of a user of his own is not known to be his.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:
             return ask()
-        except UNREACHABLE as err:
-            if "nothing listens" not in str(err) or time.monotonic() > deadline:
+        except (NothingListensError, PeerError):
+            if time.monotonic() > deadline:
                 raise
         time.sleep(_POLL)
 
@@ -118,7 +134,7 @@ def report(settings: Settings, *, make: bool, test: bool) -> dict[str, Any]:
     """Return what was created, and every check as ``{what: "yes" | "no, …"}``.
 
     make
-        create what is missing, even where pillar ``account:create`` is not true
+        create what is missing, where pillar ``account:create`` is true
     test
         say it and create nothing
     """

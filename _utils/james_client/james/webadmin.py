@@ -1,128 +1,111 @@
-"""Speak James's WebAdmin: users, domains, mail repositories, aliases."""
+"""Speak James's WebAdmin: users, domains, mail repositories."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Collection, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
-from james_client.errors import FaultError
+from james_client.james.line import JamesError, Line
+from james_client.james.peer import ROOT_ONLY, Trust
 from james_client.scrub import Reveals, scrub
 
-_LIMIT = 16 * 1024 * 1024
+_LIMIT = 16 * 1024 * 1024  # bytes of one answer
+_SHOWN = 64 * 1024  # bytes of an answer that an error is made from
+_CHUNK = 64 * 1024
+_CURE = (
+    "Let James hold the port before that user does, or set account:webadmin to an https address "
+    "with a certificate that this host trusts"
+)
 
 
-class WebAdminError(FaultError):
-    """WebAdmin does not answer, or says no; in plain words, with what it said."""
-
-
-class UserExistsError(WebAdminError):
+class UserExistsError(JamesError):
     """The account is there already; its password is left alone."""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: it would carry the token, or a password, to somebody else."""
-
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        return None
 
 
 class WebAdmin:
     """One WebAdmin server.
 
-    `base` is its URL (http://127.0.0.1:8000), `token` its JWT if it wants one, `timeout` the
-    seconds to wait for each answer. Source: James's documentation, WebAdmin REST API.
+    base
+        its URL, such as http://127.0.0.1:8000
+    token
+        its JWT, if it wants one
+    timeout
+        seconds for each request and its answer, the connecting included
+    trust
+        who may hear a secret
+
+    A request is sent on the connection whose other end was proved, and on no other. Source:
+    James's documentation, WebAdmin REST API.
     """
 
-    def __init__(self, base: str, token: Reveals | None = None, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        base: str,
+        token: Reveals | None = None,
+        timeout: float = 10.0,
+        trust: Trust = ROOT_ONLY,
+    ) -> None:
         parts = urllib.parse.urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-            raise WebAdminError(
+            raise JamesError(
                 f"WebAdmin: expected http://HOST:PORT without a password, got {shown!r}"
             )
         self._base = base.rstrip("/")
+        self._encrypted = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port or (443 if self._encrypted else 80)
+        self._netloc, self._prefix = parts.netloc, parts.path.rstrip("/")
         self._token = token
         self._timeout = timeout
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+        self._trust = trust
 
     def __repr__(self) -> str:
         return f"WebAdmin({self._base!r})"
-
-    def health(self) -> dict[str, str]:
-        """Return the components of James that are not healthy, with the cause; {} if all are."""
-        status, answer = self._ask("GET", "healthcheck", good=(200, 500, 503))
-        if not isinstance(answer, Mapping):
-            raise self._odd(status, answer)
-        return {
-            str(item.get("componentName")): str(item.get("cause") or item.get("status"))
-            for item in answer.get("checks", ())
-            if item.get("status") != "healthy"
-        }
 
     def user_exists(self, name: str) -> bool:
         """Tell whether James has an account of that name."""
         status, _ = self._ask("HEAD", "users", name, good=(200, 404))
         return status == 200
 
-    def create_user(self, name: str, password: Reveals, *, force: bool = False) -> None:
-        """Create an account; with `force`, give an account that exists this password.
-
-        Raises UserExistsError for an account that exists when not forced.
-        """
+    def create_user(self, name: str, password: Reveals) -> None:
+        """Create an account. Raises UserExistsError where it exists."""
         # Some versions answer a second PUT with 409, others change the password: ask first.
-        if not force and self.user_exists(name):
+        if self.user_exists(name):
             raise UserExistsError(f"{self._base}: the user {name} exists already")
-        body = {"password": password.reveal()}
-        query = {"force": ""} if force else {}
-        status, _ = self._ask(
-            "PUT", "users", name, body=body, query=query, secrets=(password,), good=(200, 204, 409)
-        )
+        status, _ = self._ask("PUT", "users", name, password=password, good=(200, 204, 409))
         if status == 409:
             raise UserExistsError(f"{self._base}: the user {name} exists already")
 
     def domains(self) -> tuple[str, ...]:
         """Return the domains whose mail James keeps."""
-        return tuple(map(str, self._list("domains")))
+        return self._words(*self._ask("GET", "domains"))
 
     def add_domain(self, name: str) -> None:
         """Make a domain one of James's own."""
         self._ask("PUT", "domains", name, good=(200, 204))
 
-    def aliases(self, address: str) -> tuple[str, ...]:
-        """Return the addresses that James takes as other names of `address`."""
-        return tuple(str(item["source"]) for item in self._list("address", "aliases", address))
-
     def repositories(self) -> tuple[str, ...]:
         """Return the paths of the mail repositories (var/mail/error, ...)."""
-        return tuple(str(item["repository"]) for item in self._list("mailRepositories"))
-
-    def count(self, repository: str) -> int:
-        """Return how many mails a repository holds."""
-        _, answer = self._ask("GET", "mailRepositories", repository)
-        return int(answer["size"])
+        status, answer = self._ask("GET", "mailRepositories")
+        if not isinstance(answer, list) or not all(isinstance(one, Mapping) for one in answer):
+            self._odd(status, answer)
+        return self._words(status, [one.get("repository") for one in answer])
 
     def mails(self, repository: str) -> tuple[str, ...]:
         """Return the keys of a repository's mails; () where there is no such repository."""
         status, answer = self._ask("GET", "mailRepositories", repository, "mails", good=(200, 404))
-        return () if status == 404 else tuple(map(str, answer))
-
-    def mail(self, repository: str, key: str) -> dict[str, Any] | None:
-        """Return one mail (sender, recipients, state, headers, textBody), or None if it is gone."""
-        query = {"additionalFields": "headers,textBody"}
-        path = ("mailRepositories", repository, "mails", key)
-        status, answer = self._ask("GET", *path, query=query, good=(200, 404))
-        return None if status == 404 else dict(answer)
+        return () if status == 404 else self._words(status, answer)
 
     def mail_text(self, repository: str, key: str) -> str:
         """Return one mail as it is, header and all; "" if it is gone."""
         path = ("mailRepositories", repository, "mails", key)
         status, text = self._ask("GET", *path, good=(200, 404), accept="message/rfc822")
-        return "" if status == 404 else str(text)
+        return "" if status == 404 else str(text or "")
 
     def delete_mail(self, repository: str, key: str) -> None:
         """Remove one mail from a repository; it may be gone already."""
@@ -130,104 +113,136 @@ class WebAdmin:
 
     def mailbox_count(self, user: str, mailbox: str = "INBOX") -> int | None:
         """Return how many messages a user's mailbox holds, or None without user or mailbox."""
-        status, answer = self._ask(
-            "GET", "users", user, "mailboxes", mailbox, "messageCount", good=(200, 400, 404)
-        )
-        return int(answer) if status == 200 else None
-
-    def _list(self, *path: str) -> list[Any]:
-        status, answer = self._ask("GET", *path)
-        if not isinstance(answer, list):
-            raise self._odd(status, answer)
+        path = ("users", user, "mailboxes", mailbox, "messageCount")
+        status, answer = self._ask("GET", *path, good=(200, 400, 404))
+        if status != 200:
+            return None
+        if type(answer) is not int:
+            self._odd(status, answer)
         return answer
+
+    # -- underneath ---------------------------------------------------------------------------
+
+    def _words(self, status: int, answer: object) -> tuple[str, ...]:
+        """Return a list of printable words, of which names and paths are made."""
+        if not isinstance(answer, list):
+            self._odd(status, answer)
+        if not all(isinstance(one, str) and one.isprintable() for one in answer):
+            self._odd(status, answer)
+        return tuple(answer)
 
     def _ask(
         self,
         method: str,
         *path: str,
-        body: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        secrets: Collection[Reveals] = (),
+        password: Reveals | None = None,
         good: Collection[int] = (200,),
         accept: str = "application/json",
     ) -> tuple[int, Any]:
+        """Make one request; return its status, and the answer, parsed where JSON was asked for."""
         where = "/".join(urllib.parse.quote(part, safe="") for part in path)
-        url = f"{self._base}/{where}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {"Accept": accept, "Content-Type": "application/json"}
+        headers = {"Host": self._netloc, "Accept": accept, "Connection": "close"}
+        body = None
+        if password is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps({"password": password.reveal()}).encode()
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        request = urllib.request.Request(
-            url,
-            None if body is None else json.dumps(body).encode(),
-            headers,
-            method=method,
-        )
-        hidden = [*secrets, *([self._token] if self._token is not None else [])]
-        status, text = self._answer(request, hidden)
+        secrets = [one for one in (self._token, password) if one is not None]
+        status, text = self._exchange(method, where, body, headers, secret=bool(secrets))
         if status not in good:
-            raise WebAdminError(
-                f"{self._base}: {_words(status, method, where, scrub(text, hidden))}"
+            said = _said(text) if len(text) <= _SHOWN else "a long answer"
+            detail = _plain(scrub(said, secrets), 300)
+            raise JamesError(
+                f"{self._base}: {_meaning(status)} "
+                f"({method} /{where}: {status}{', ' + detail if detail else ''})"
             )
-        if not text.strip() or method == "HEAD":
+        if not text.strip() or method == "HEAD" or status >= 300:
             return status, None
         if accept != "application/json":
             return status, text
         try:
-            return status, json.loads(text)
+            return status, _json(text)
         except ValueError:
-            raise self._odd(status, scrub(text, hidden)) from None
+            self._odd(status, scrub(text[:_SHOWN], secrets))
 
-    def _answer(
-        self, request: urllib.request.Request, hidden: Collection[Reveals]
+    def _exchange(
+        self, method: str, where: str, body: bytes | None, headers: dict[str, str], *, secret: bool
     ) -> tuple[int, str]:
-        try:
+        hint = "is WebAdmin enabled (webadmin.properties) and James up?"
+        limit = _LIMIT + _SHOWN
+        with Line(self._host, self._port, self._timeout, limit=limit, hint=hint) as line:
+            if self._encrypted:
+                line.encrypt(self._host)
+            line.prove(self._trust, secret=secret, cure=_CURE)
+            request: Any = http.client.HTTPConnection(self._host)
+            request.sock, request.auto_open = _AsSocket(line), 0
             try:
-                response = self._opener.open(request, timeout=self._timeout)
-            except urllib.error.HTTPError as err:
-                response = err
-            with response:
-                data = response.read(_LIMIT + 1)
-        except (OSError, http.client.HTTPException, ValueError) as err:
-            reason = getattr(err, "reason", err)
-            raise WebAdminError(f"{self._base}: {scrub(self._trouble(reason), hidden)}") from None
-        if len(data) > _LIMIT:
-            raise WebAdminError(f"{self._base}: the answer is longer than {_LIMIT} bytes")
-        return response.status or 0, data.decode("utf-8", "replace")
+                request.request(method, f"{self._prefix}/{where}", body, headers)
+                response = request.getresponse()
+                data = b"".join(iter(partial(response.read, _CHUNK), b""))
+            except (http.client.HTTPException, ValueError):
+                raise JamesError(f"{self._base}: what answers there is no HTTP server") from None
+            if response.length:
+                raise JamesError(f"{self._base}: the answer breaks off")
+        return response.status, data.decode("utf-8", "replace")
 
-    def _trouble(self, reason: object) -> str:
-        if isinstance(reason, ConnectionRefusedError):
-            return "nothing listens there; is WebAdmin enabled (webadmin.properties) and James up?"
-        if isinstance(reason, TimeoutError):
-            return f"no answer within {self._timeout:g} s"
-        if isinstance(reason, http.client.HTTPException):
-            return "what answers there is no HTTP server"
-        said = reason.strerror if isinstance(reason, OSError) else None
-        return f"cannot be reached: {said or type(reason).__name__}"
-
-    def _odd(self, status: int, answer: object) -> WebAdminError:
-        said = " ".join(str(answer).split())[:80]
-        return WebAdminError(
+    def _odd(self, status: int, answer: object) -> NoReturn:
+        said = _plain(answer, 80) if isinstance(answer, str) else type(answer).__name__
+        raise JamesError(
             f"{self._base}: what answers there is not WebAdmin (status {status}: {said!r})"
         )
 
 
-def _words(status: int, method: str, where: str, text: str) -> str:
-    """Say in plain words what a status means here, with James's own details."""
+class _AsSocket:
+    """What http.client wants of a socket; it must not end the line before the answer is read."""
+
+    def __init__(self, line: Line) -> None:
+        self.sendall = line.sendall
+        self.makefile = line.makefile
+
+    def close(self) -> None:
+        """Leave the line to who opened it."""
+
+
+def _json(text: str) -> Any:
+    """Parse JSON. Raises ValueError for all that is none, and for what no WebAdmin says."""
+
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(word)
+
     try:
-        answer = json.loads(text)
-        said = [answer.get("message"), answer.get("details")]
-        detail = ": ".join(dict.fromkeys(str(part) for part in said if part))[:300]
-    except (ValueError, AttributeError):
-        detail = " ".join(text.split())[:80]
-    meaning = {
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _said(text: str) -> str:
+    """Return James's own details on an error."""
+    try:
+        answer = _json(text)
+    except ValueError:
+        return text
+    if not isinstance(answer, Mapping):
+        return text
+    said = [answer.get("message"), answer.get("details")]
+    return ": ".join(dict.fromkeys(one for one in said if isinstance(one, str) and one))
+
+
+def _plain(text: str, room: int) -> str:
+    """Return the first words of a text on one line, without what a terminal would act on."""
+    line = " ".join(text[: 2 * room].split())[:room]
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+def _meaning(status: int) -> str:
+    """Say in plain words what a status means here."""
+    if 300 <= status < 400:
+        return "it redirects elsewhere, which is not followed; set account:webadmin to that place"
+    return {
         400: "it refuses the request",
         401: "it wants a token (account:token)",
         403: "the token does not allow this (account:token)",
         404: "it does not know this; an older James, or not WebAdmin",
         409: "it is there already",
     }.get(status, "it fails" if status >= 500 else "it answers what it should not")
-    if 300 <= status < 400:
-        meaning = (
-            "it redirects elsewhere, which is not followed; set account:webadmin to that place"
-        )
-    return f"{meaning} ({method} /{where}: {status}{', ' + detail if detail else ''})"

@@ -4,8 +4,10 @@ import base64
 import socket
 
 import pytest
-from fake_servers import fake_server, fake_smtp, says
-from james_client.james.smtp import Check, DialogueError, dialogue, unknown_recipients
+from fake_servers import drips, fake_server, fake_smtp, says
+from james_client.james.dialogue import Check, Login, Questions, dialogue, unknown_recipients
+from james_client.james.line import JamesError, NothingListensError
+from james_client.james.smtp import Server
 from james_client.wishes.settings import Secret
 
 PASSWORD = Secret("pa55-word&%")
@@ -14,10 +16,18 @@ GOOD = {"EHLO": OFFER, "AUTH PLAIN": "235 ok", "AUTH LOGIN": "334 x", "c2VuZG1ha
 LOGGED_IN = {**GOOD, base64.b64encode(PASSWORD.reveal().encode()).decode(): "235 ok"}
 
 
+LOGIN = Login("sendmail", PASSWORD)
+
+
 def ask(replies, seen=None, **more):
     """Hold the whole dialogue with a fake."""
     with fake_server(fake_smtp(replies, seen)) as port:
-        return dialogue("127.0.0.1", port, "sendmail", PASSWORD, timeout=5, **more)
+        return dialogue(server(port), LOGIN, Questions(**more))
+
+
+def server(port: int, timeout: float = 5) -> Server:
+    """Give the way to a fake."""
+    return Server("127.0.0.1", port, timeout=timeout)
 
 
 def bad(checks: list[Check]) -> dict[str, str]:
@@ -81,7 +91,7 @@ def test_a_host_without_auth_is_asked_without():
     """No account, no AUTH."""
     seen: list[str] = []
     with fake_server(fake_smtp({"RCPT TO:<nosuch": "550 5.1.1 Unknown user"}, seen)) as port:
-        checks = dialogue("127.0.0.1", port, timeout=5)
+        checks = dialogue(server(port), None, Questions())
     assert bad(checks) == {}
     assert not [line for line in seen if line.startswith("AUTH")]
 
@@ -105,8 +115,8 @@ def closed_port() -> int:
 
 def test_nothing_listens():
     """The commonest fault, in words."""
-    with pytest.raises(DialogueError, match="nothing listens there; is James up"):
-        dialogue("127.0.0.1", closed_port(), timeout=5)
+    with pytest.raises(NothingListensError, match="nothing listens there; is James up"):
+        dialogue(server(closed_port()), None, Questions())
 
 
 @pytest.mark.parametrize(
@@ -125,15 +135,22 @@ def test_nothing_listens():
 )
 def test_slow_and_lying_servers(data, words):
     """A time-out, garbage, endless replies: an error in time, with what was seen."""
-    with fake_server(says(data)) as port, pytest.raises(DialogueError, match=words):
-        dialogue("127.0.0.1", port, timeout=0.3)
+    with fake_server(says(data)) as port, pytest.raises(JamesError, match=words):
+        dialogue(server(port, 0.3), None, Questions())
+
+
+@pytest.mark.parametrize("drop", [b"2", b"220-x\r\n"])
+def test_a_drip_ends_at_the_deadline(drop):
+    """However often something more comes."""
+    with fake_server(drips(b"", drop)) as port, pytest.raises(JamesError, match=r"within 0\.3 s"):
+        dialogue(server(port, 0.3), None, Questions())
 
 
 def test_a_connection_that_breaks():
     """Closing is told from silence."""
     words = r"closed without an answer|cannot be reached"
-    with fake_server(breaks_off) as port, pytest.raises(DialogueError, match=words):
-        dialogue("127.0.0.1", port, timeout=5)
+    with fake_server(breaks_off) as port, pytest.raises(JamesError, match=words):
+        dialogue(server(port), None, Questions())
 
 
 def breaks_off(connection: socket.socket) -> None:
@@ -147,7 +164,7 @@ def test_unknown_recipients():
     replies = {**LOGGED_IN, "RCPT TO:<postmaster@": "550 5.1.1 Unknown user"}
     with fake_server(fake_smtp(replies, seen)) as port:
         names = ["root", "postmaster", "x@example.org", "root", *map(str, range(40))]
-        refused = unknown_recipients("127.0.0.1", port, names, "sendmail", PASSWORD, timeout=5)
+        refused = unknown_recipients(server(port), names, LOGIN)
     assert refused == {"postmaster": "550 5.1.1 Unknown user"}
     assert "RCPT TO:<root@localhost>" in seen
     assert "RCPT TO:<x@example.org>" in seen
@@ -168,7 +185,7 @@ def test_a_server_that_echoes_the_password_leaks_nothing(echo):
 
 def test_an_error_after_login_leaks_nothing():
     """The exception, its causes and its traceback's locals hold no password in their texts."""
-    with pytest.raises(DialogueError) as caught:
+    with pytest.raises(JamesError) as caught:
         ask({**GOOD, "AUTH LOGIN": PASSWORD.reveal()})
     assert PASSWORD.reveal() not in str(caught.value)
     assert caught.value.__cause__ is None

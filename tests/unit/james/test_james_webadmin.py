@@ -1,14 +1,18 @@
 """WebAdmin's answers are understood, its faults said in plain words, secrets kept."""
 
 import json
+import math
 import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from fake_servers import fake_server, says
-from james_client.james.webadmin import UserExistsError, WebAdmin, WebAdminError
+from fake_servers import drips, fake_server, says
+from hypothesis import given
+from hypothesis import strategies as st
+from james_client.james.line import JamesError, NothingListensError
+from james_client.james.webadmin import UserExistsError, WebAdmin
 from james_client.wishes.settings import Secret
 
 TOKEN, PASSWORD = Secret("t0ken-value"), Secret("pa55-word&%")
@@ -64,16 +68,13 @@ def test_a_user_who_appears_meanwhile_is_reported():
         WebAdmin(url).create_user("bob", PASSWORD)
 
 
-@pytest.mark.parametrize(
-    ("force", "path"), [(False, "/users/b%2Fob"), (True, "/users/b%2Fob?force=")]
-)
-def test_creating_a_user(force, path):
+def test_creating_a_user():
     """The name is quoted, the password stands in the body only, the token in the header only."""
     answers = {"HEAD /users/b%2Fob": (404, ""), "PUT /users/b%2Fob": (204, "")}
     with fake_webadmin(answers) as (url, seen):
-        WebAdmin(url, TOKEN).create_user("b/ob", PASSWORD, force=force)
+        WebAdmin(url, TOKEN).create_user("b/ob", PASSWORD)
     method, asked, headers, body = seen[-1]
-    assert (method, asked) == ("PUT", path)
+    assert (method, asked) == ("PUT", "/users/b%2Fob")
     assert json.loads(body) == {"password": PASSWORD.reveal()}
     assert headers["Authorization"] == f"Bearer {TOKEN.reveal()}"
     assert PASSWORD.reveal() not in str([(m, p, h) for m, p, h, _ in seen])
@@ -98,7 +99,7 @@ HTML = "<html><body>It works!</body></html>"
 def test_what_it_answers_is_said_in_plain_words(status, body, words):
     """Each status has a meaning here, and James's own details follow."""
     answers = {"GET /domains": (status, body)}
-    with fake_webadmin(answers) as (url, _), pytest.raises(WebAdminError, match=words):
+    with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match=words):
         WebAdmin(url).domains()
 
 
@@ -106,7 +107,7 @@ def test_a_redirect_is_not_followed():
     """The token would go to whoever is named there."""
     with fake_webadmin({"GET /domains": (200, "[]")}) as (other, asked_there):
         answers = {"GET /domains": (302, "", ("Location", f"{other}/domains"))}
-        with fake_webadmin(answers) as (url, _), pytest.raises(WebAdminError, match="redirects"):
+        with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match="redirects"):
             WebAdmin(url, TOKEN).domains()
     assert asked_there == []
 
@@ -129,7 +130,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch):
 )
 def test_slow_and_lying_servers(data, words):
     """Silence, SMTP, garbage, an answer that stops."""
-    with fake_server(says(data)) as port, pytest.raises(WebAdminError, match=words):
+    with fake_server(says(data)) as port, pytest.raises(JamesError, match=words):
         WebAdmin(f"http://127.0.0.1:{port}", timeout=0.3).domains()
 
 
@@ -137,14 +138,14 @@ def test_nothing_listens():
     """The commonest fault, in words."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(WebAdminError, match="nothing listens there; is WebAdmin enabled"):
+    with pytest.raises(NothingListensError, match="nothing listens there; is WebAdmin enabled"):
         WebAdmin(f"http://127.0.0.1:{port}").domains()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "localhost:8000", "http://", "http://u:pw0rd@h/", ""])
 def test_a_url_that_is_none(url):
     """Neither another scheme nor a password in it; that password is not repeated."""
-    with pytest.raises(WebAdminError, match="expected http://HOST:PORT") as caught:
+    with pytest.raises(JamesError, match="expected http://HOST:PORT") as caught:
         WebAdmin(url)
     assert "pw0rd" not in str(caught.value)
 
@@ -153,7 +154,7 @@ def test_an_answer_that_echoes_secrets_leaks_nothing():
     """Whatever James repeats in its details."""
     said = json.dumps({"message": f"bad {PASSWORD.reveal()} {TOKEN.reveal()}"})
     answers = {"PUT /users/bob": (400, said)}
-    with fake_webadmin(answers) as (url, _), pytest.raises(WebAdminError) as caught:
+    with fake_webadmin(answers) as (url, _), pytest.raises(JamesError) as caught:
         WebAdmin(url, TOKEN).create_user("bob", PASSWORD)
     for secret in (PASSWORD, TOKEN):
         assert secret.reveal() not in str(caught.value)
@@ -161,12 +162,148 @@ def test_an_answer_that_echoes_secrets_leaks_nothing():
     assert "(hidden)" in str(caught.value)
 
 
-def test_health_names_what_is_ill():
-    """An unhealthy James answers 503 with the causes."""
-    checks = [
-        {"componentName": "A", "status": "healthy", "cause": None},
-        {"componentName": "B", "status": "degraded", "cause": "slow disk"},
-    ]
-    body = json.dumps({"status": "degraded", "checks": checks})
-    with fake_webadmin({"GET /healthcheck": (503, body)}) as (url, _):
-        assert WebAdmin(url).health() == {"B": "slow disk"}
+def answer(body: bytes) -> bytes:
+    """Give a whole answer of HTTP."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def outcome(talk, ask=WebAdmin.domains):
+    """Ask a fake in a thread; give what came of it, None where it does not end."""
+    found = []
+
+    def run(port: int) -> None:
+        try:
+            found.append(ask(WebAdmin(f"http://127.0.0.1:{port}", timeout=0.3)))
+        except JamesError as err:
+            found.append(err)
+
+    with fake_server(talk) as port:
+        thread = threading.Thread(target=run, args=(port,), daemon=True)
+        thread.start()
+        thread.join(20)
+    return found[0] if found else None
+
+
+ENDLESS = {
+    "a header": (b"HTTP/1.1 200 OK\r\n", b"X"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"["),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n[\r\n"),
+    "a status line": (b"", b"H"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_drip_ends_at_the_deadline(kind):
+    """However often something more comes."""
+    found = outcome(drips(*ENDLESS[kind]))
+    assert isinstance(found, JamesError)
+    assert "no answer within 0.3 s" in str(found) or "no HTTP server" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 700_000, "longer than|no answer within"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "no HTTP server"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n[]", "no answer within"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[", "not WebAdmin|no answer within"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "no HTTP server"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", "no |longer"),
+        (b"HTTP/1.1 999999 OK\r\n\r\n", "no HTTP server"),
+        (b"HTTP/1.1 101 Up\r\n\r\n", "answers what it should not"),
+        (answer(b"[" * 200_000), "not WebAdmin .status 200: '\\[\\["),
+        (answer(b'{"a":' * 100_000), "not WebAdmin"),
+        (answer(b"9" * 5000), "not WebAdmin"),
+        (answer(b"[NaN]"), "not WebAdmin"),
+        (answer(b'["\\ud800"]'), "not WebAdmin"),
+        (answer(b'["a\\u001b[2J"]'), "not WebAdmin"),
+        (answer(b"\xff\xfe["), "not WebAdmin"),
+        (answer(b""), "not WebAdmin"),
+    ],
+)
+def test_answers_that_no_webadmin_gives(data, words):
+    """One error, in printable words."""
+    with fake_server(says(data)) as port, pytest.raises(JamesError, match=words) as caught:
+        WebAdmin(f"http://127.0.0.1:{port}", timeout=1).domains()
+    assert str(caught.value).isprintable()
+
+
+def test_an_answer_that_breaks_off():
+    """It says 50 bytes, gives two and ends."""
+
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[]")
+
+    with fake_server(talk) as port, pytest.raises(JamesError, match="breaks off"):
+        WebAdmin(f"http://127.0.0.1:{port}", timeout=3).domains()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [("x" * 100_000, "500, a long answer"), ('{"message": "\\u001b[2J\\nx"}', r"500, \?\[2J x\)")],
+)
+def test_an_error_without_end_or_with_control_characters_is_not_shown(body, words):
+    """It would fill a screen, or act on it."""
+    answers = {"GET /domains": (500, body)}
+    with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match=words) as caught:
+        WebAdmin(url).domains()
+    assert str(caught.value).isprintable()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["var/mail/x", 10**400, math.inf]),
+    lambda one: (
+        st.lists(one, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["repository", "message", "details"]) | st.text(), one, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+ASKED = {
+    "domains": (WebAdmin.domains, tuple),
+    "repositories": (WebAdmin.repositories, tuple),
+    "mails": (lambda server: server.mails("x"), tuple),
+    "mailbox_count": (lambda server: server.mailbox_count("x"), int | None),
+    "mail_text": (lambda server: server.mail_text("x", "y"), str),
+    "user_exists": (lambda server: server.user_exists("x"), bool),
+    "add_domain": (lambda server: server.add_domain("x"), type(None)),
+}
+
+
+@pytest.fixture(scope="module")
+def changing():
+    """Give a server's address, and a list whose one element is its answer."""
+    said = [b""]
+
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(said[0])
+
+    with fake_server(talk) as port:
+        yield f"http://127.0.0.1:{port}", said
+
+
+@pytest.mark.parametrize("question", ASKED)
+@given(value=JSON, status=st.sampled_from([200, 204, 302, 400, 404, 409, 500, 503]))
+def test_any_json_is_an_answer_or_one_error(changing, question, value, status):
+    """Of the type that was promised, or a JamesError."""
+    url, said = changing
+    ask, kind = ASKED[question]
+    body = json.dumps(value).encode()
+    said[0] = b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+    try:
+        found = ask(WebAdmin(url, TOKEN))
+    except JamesError as err:
+        assert str(err).isprintable()
+    else:
+        assert isinstance(found, kind)
+        assert not isinstance(found, tuple) or all(isinstance(one, str) for one in found)
