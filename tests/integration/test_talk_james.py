@@ -8,7 +8,7 @@ from james_client.james.dialogue import Check, Login, Questions, dialogue, unkno
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.smtp import Server
 from james_client.james.webadmin import UserExistsError, WebAdmin
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 from support import james, pristine
 
 PASSWORD = Secret(talk_target.PASSWORD)

@@ -15,7 +15,7 @@ from james_client.answers.strangers import strangers
 from james_client.james.webadmin import WebAdmin
 from james_client.mta import queue as sendmail_queue
 from james_client.mta.ask import ProcessError
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 from support import james, pristine
 
 WISH = Wish(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from james_client.wishes import settings as sendmail_settings
-from james_client.wishes.platform import LOOKUP_KEYS
+from james_client.wishes import read as wishes
+from james_client.wishes.mistakes import SettingsError
 
 TOP = Path(__file__).parents[2]
 FORMULA = TOP / "sendmail_james"
@@ -39,7 +39,7 @@ def test_an_sls_says_what_it_is_for_and_stays_small(path: Path) -> None:
 
 
 def test_the_example_pillar_is_good() -> None:
-    settings = sendmail_settings.load(example(), defaults(), lookup_keys=LOOKUP_KEYS)
+    settings = wishes.load(example(), defaults())
     assert settings.auth is not None
     assert settings.account is not None
 
@@ -57,5 +57,5 @@ def test_the_example_pillar_shows_every_key_with_its_default() -> None:
 def test_an_example_with_an_unknown_key_would_not_pass() -> None:
     pillar = example()
     pillar["relay"]["hots"] = "localhost"
-    with pytest.raises(sendmail_settings.SettingsError, match=r"relay.*hots.*host"):
-        sendmail_settings.load(pillar, defaults(), lookup_keys=LOOKUP_KEYS)
+    with pytest.raises(SettingsError, match=r"relay.*hots.*host"):
+        wishes.load(pillar, defaults())

@@ -17,8 +17,9 @@ from james_client.errors import ClientError
 from james_client.james.peer import first_unprivileged_port
 from james_client.run.plan import Plan, RunError
 from james_client.scrub import scrub_all
-from james_client.wishes.platform import LOOKUP_KEYS, select
-from james_client.wishes.settings import ROOT, SECRETS_OF, Secret, load
+from james_client.wishes import read, settings
+from james_client.wishes.platform import select
+from james_client.wishes.secret import Secret
 
 ERRORS = (ClientError, CommandExecutionError, OSError)
 """Ours, Salt's, and the system's own where it speaks for itself."""
@@ -42,16 +43,15 @@ def load_plan(
     """
     saltenv = opts.get("saltenv") or "base"
     defaults = _data_file(functions, "defaults", saltenv)
-    settings = load(
-        pillar.get(ROOT),
+    wishes = read.load(
+        read.own(pillar),
         defaults,
-        lookup_keys=LOOKUP_KEYS,
         resolve=functions["sdb.get"],
         unprivileged_from=first_unprivileged_port(),
     )
-    context[SECRETS] = settings.secrets
+    context[SECRETS] = wishes.secrets
     platforms = _data_file(functions, "platforms", saltenv)
-    return Plan(settings, select(platforms, grains, settings.lookup))
+    return Plan(wishes, select(platforms, grains, wishes.lookup))
 
 
 def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
@@ -65,8 +65,8 @@ def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> 
 
 def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:
     """Give the secrets as the pillar spells them, which may be wrong as a whole."""
-    given = pillar.get(ROOT)
-    for section, key in SECRETS_OF.items():
+    given = pillar.get(settings.ROOT)
+    for section, key in settings.SECRETS.items():
         part = given.get(section) if isinstance(given, Mapping) else None
         value = part.get(key) if isinstance(part, Mapping) else None
         if isinstance(value, str) and not value.startswith("sdb://"):

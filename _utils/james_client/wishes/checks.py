@@ -1,30 +1,24 @@
-"""
-Allow-lists for every value that ends in a cf, an mc, a shell-read file or a credential file.
+"""Allow-lists for every value that ends in a cf, an mc, a shell-read file or a credential file.
 
 A checker takes a value and its key path, gives the value back in the form to write, or raises
-:class:`SettingsError`. Nothing here does I/O. Sources: Sendmail Installation and Operation Guide
+SettingsError. Nothing here does I/O. Sources: Sendmail Installation and Operation Guide
 (op), sections 4.2, 5.1 and 5.6; sendmail's ``usersmtp.c``, ``conf.c`` and ``readcf.c``.
 """
+
+from __future__ import annotations
 
 import ipaddress
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from james_client.wishes.mistakes import (
-    Secret,
-    SettingsError,
-    check_bool,
-    integer,
-    list_of,
-    matched,
-    refuse,
-)
+from james_client.wishes.mistakes import SettingsError, integer, list_of, matched, refuse
+from james_client.wishes.secret import MASK, Secret
 
-#: Bytes of one value that ruleset authinfo can answer with: a token of its rules holds MAXNAME, 256
-#: bytes in all versions, ``"P=`` and ``"`` included; prescan() in parseaddr.c, getauth().
 ANSWER_BYTES = 252
+"""Bytes of one value that ruleset authinfo can answer with: a token of its rules holds MAXNAME, 256
+bytes in all versions, ``"P=`` and ``"`` included; prescan() in parseaddr.c, getauth()."""
 
 # Words that m4 expands even without a parenthesis, each time it reads them again; lower and
 # strcasecmp are sendmail's own (cf.m4), whose other names are in capitals.
@@ -43,6 +37,11 @@ _MECHANISM = re.compile(
 _OPEN_DIRECTORY = re.compile(
     r"(/dev|/home|/media|/mnt|/proc|/run|/sys|/tmp|/var/(?:crash|lock|mail|run|spool|tmp))/"
 )
+# Directories of which other programs, or this formula, read, execute, copy or serve every file.
+_OTHERS_DIRECTORY = re.compile(
+    r"(/(?:bin|boot|lib[a-z0-9]*|sbin|srv|usr(?!/local/etc/)|var/(?:backups|cache|db|lib|log|www))"
+    r"|/(?:[^/]+/)*(?:[^/]+\.d|cron[^/]*|skel|systemd|www|htdocs|public_html|\.[^/]*))/"
+)
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -56,9 +55,7 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,63}(?:@[A-Za-z0-9.-]{1,187})
 _REALM = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{ANSWER_BYTES - 1}}}")
 _OPTIONS = re.compile(r"[Aacdfmpy](?:[, ]+[Aacdfmpy])*")
 _PATH = re.compile(r"(?:/[a-z0-9._-]+)+")
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
-_PLATFORM_LINE = re.compile(r"[A-Za-z0-9 _./:@%+=,&{}~-]{0,255}")
-_PLATFORM_PATH = re.compile(r"(?:/[A-Za-z0-9_{][A-Za-z0-9_.{}@+-]*){1,20}")
+_SWITCH_FILE = re.compile(r"(?:/[A-Za-z0-9_.@+-]+)+\.switch")
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -80,8 +77,7 @@ def check_port(value: Any, path: str) -> int:
 
 
 def check_host(value: Any, path: str) -> str:
-    """
-    Accept what sendmail takes after ``mailer:`` and give it in lower case.
+    """Accept what sendmail takes after ``mailer:`` and give it in lower case.
 
     That is a host name (RFC 952/1123), an IPv4 address in brackets, or ``[IPv6:…]`` (op 5.1.3).
     A mailer prefix is refused: it belongs into ``relay:mailer``.
@@ -122,6 +118,8 @@ def _in_brackets(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
 def _bracketed(value: str, path: str, wanted: str) -> str:
     inner = value[1:-1].lower()
     address = _address(inner.removeprefix("ipv6:"))
+    if address is not None and (address.is_unspecified or address.is_multicast):
+        raise refuse(path, "an address of one host", value)
     if address is not None:
         right = _in_brackets(address)
         if right.lower() != value.lower():
@@ -199,13 +197,13 @@ def check_realm(value: Any, path: str) -> str:
 
 
 def check_password(value: Any, path: str) -> Secret:
-    """
-    Accept any password that sendmail can send; the message never shows it.
+    """Accept any password that sendmail can send; the message never shows it.
 
     Source: getauth() in sendmail's usersmtp.c handles it as a C string.
     """
     if not isinstance(value, str):
         raise _refuse_secret(path, "a string", value)
+    _no_mask(value, path)
     reasons = {
         "a newline is most often a slip, of a YAML block say": "\n" in value,
         "sendmail reads it as a C string, a NUL would end it": "\0" in value,
@@ -227,6 +225,13 @@ def check_fits(username: str, password: Secret, path: str) -> None:
         raise SettingsError([f"{path}: expected at most {room} bytes for sendmail, got {size}"])
 
 
+def _no_mask(value: Any, path: str) -> None:
+    """Refuse what Salt shows in a secret's place: the pillar came masked, or was copied so."""
+    if value == MASK:
+        wanted = "the secret itself (pillar.get of Salt 3008 gives it with unmask=True only)"
+        raise SettingsError([f"{path}: expected {wanted}, got Salt's mask for secrets"])
+
+
 def _refuse_secret(path: str, wanted: str, value: Any) -> SettingsError:
     found = "nothing" if value is None else type(value).__name__
     hint = "" if isinstance(value, str) else ": quote it"
@@ -236,6 +241,7 @@ def _refuse_secret(path: str, wanted: str, value: Any) -> SettingsError:
 def check_token(value: Any, path: str) -> Secret:
     """Accept a WebAdmin token as an HTTP header can carry it; the message never shows it."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        _no_mask(value, path)
         raise _refuse_secret(path, "a token of letters, digits and ._~+/=-", value)
     return Secret(str.__str__(value))
 
@@ -264,8 +270,7 @@ def check_options(value: Any, path: str) -> str:
 
 
 def check_credential_file(value: Any, path: str) -> str:
-    """
-    Accept the path of a credential file of our own.
+    """Accept the path of a credential file of our own.
 
     A leading ``|`` would make sendmail execute it; Debian's update_auth owns default-auth-info;
     the name's ending keeps every other file of the host out of reach.
@@ -273,20 +278,31 @@ def check_credential_file(value: Any, path: str) -> str:
     wanted = "an absolute path in lower case that ends in auth-info"
     text = matched(value, path, wanted, _PATH).group()
     name = posixpath.basename(text)
-    if posixpath.normpath(text) != text or len(text) > 200 or not name.endswith("auth-info"):
+    if not name.endswith("auth-info"):
         raise refuse(path, wanted, value)
     if name == "default-auth-info":
         raise refuse(path, "another name: default-auth-info is the distribution's", value)
-    directory = _OPEN_DIRECTORY.match(text)
-    if directory is not None:
-        wanted = f"a lasting directory that only root writes to, not {directory.group(1)}"
-        raise refuse(path, wanted, value)
-    return _no_m4_word(text, path)
+    return _in_own_directory(text, path, wanted)
 
 
 def check_switch_file(value: Any, path: str) -> str:
     """Accept the path of a service switch file of our own (op 5.6, ServiceSwitchFile)."""
-    return _no_m4_word(_path(value, path), path)
+    wanted = "an absolute path that ends in .switch"
+    text = matched(value, path, wanted, _SWITCH_FILE).group()
+    return _in_own_directory(text, path, wanted)
+
+
+def _in_own_directory(text: str, path: str, wanted: str) -> str:
+    """Refuse a file where others write, or where another program would take it for its own."""
+    if posixpath.normpath(text) != text or len(text) > 200:
+        raise refuse(path, wanted, text)
+    if opened := _OPEN_DIRECTORY.match(text):
+        right = f"a lasting directory that only root writes to, not {opened.group(1)}"
+        raise refuse(path, right, text)
+    if taken := _OTHERS_DIRECTORY.match(text):
+        right = f"sendmail's directory or one of its own, not {taken.group(1)}, which others read"
+        raise refuse(path, right, text)
+    return _no_m4_word(text, path)
 
 
 def check_webadmin(value: Any, path: str) -> str:
@@ -313,86 +329,3 @@ def is_cleartext(url: str) -> bool:
 def check_backup(value: Any, path: str) -> str:
     """Accept the id of a backup: a plain file name."""
     return matched(value, path, "a backup's id as `backups` lists them", _BACKUP).group()
-
-
-def check_platform_fact(value: Any, path: str) -> Any:
-    """Accept a fact that :data:`PLATFORM_FACTS` does not know: a word, a number, true or false."""
-    return value if isinstance(value, (bool, int)) else _line(value, path)
-
-
-def _line(value: Any, path: str) -> str:
-    wanted = "letters, digits, blanks and _./:@%+=,&{}~-"
-    return matched(value, path, wanted, _PLATFORM_LINE).group()
-
-
-def _word(value: Any, path: str) -> str:
-    return matched(value, path, "a name of letters, digits and _.+-", _WORD).group()
-
-
-def _path(value: Any, path: str) -> str:
-    text = matched(value, path, "an absolute path", _PLATFORM_PATH).group()
-    if posixpath.normpath(text) != text:
-        raise refuse(path, posixpath.normpath(text), value)
-    return text
-
-
-def _words(value: Any, path: str) -> list[str]:
-    return list(list_of(_word, "names")(value, path))
-
-
-def _paths(value: Any, path: str) -> list[str]:
-    return list(list_of(_path, "paths")(value, path))
-
-
-def _knobs(value: Any, path: str) -> list[dict[str, Any]]:
-    checks = {"file": _path, "assign": _assignments, "content": _content}
-    if not isinstance(value, (list, tuple)):
-        raise refuse(path, "a list of {file, assign or content}", value)
-    knobs = []
-    for number, knob in enumerate(value):
-        where = f"{path}:{number}"
-        if not isinstance(knob, Mapping) or set(knob) not in (
-            {"file", "assign"},
-            {"file", "content"},
-        ):
-            raise refuse(where, "file, and either assign or content", knob)
-        knobs.append({key: checks[key](one, f"{where}:{key}") for key, one in knob.items()})
-    return knobs
-
-
-def _assignments(value: Any, path: str) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise refuse(path, "a mapping of shell variables", value)
-    name = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-    return {
-        matched(key, path, "a shell variable", name).group(): _template(one, f"{path}:{key}", _line)
-        for key, one in value.items()
-    }
-
-
-def _content(value: Any, path: str) -> str:
-    printable = re.compile(r"[\t\n -~]{0,10000}")
-    return _template(
-        value, path, lambda one, where: matched(one, where, "ASCII text", printable).group()
-    )
-
-
-def _template(value: Any, path: str, check: Callable[[Any, str], str]) -> str:
-    text = check(value, path)
-    rest = text.replace("{queue_interval}", "").replace("{programs_interval}", "")
-    if "{" in rest or "}" in rest:
-        raise refuse(path, "no braces but {queue_interval} and {programs_interval}", value)
-    return text
-
-
-#: What each platform fact may be; the facts themselves stand in platforms.yaml.
-PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
-    **dict.fromkeys(("packages", "other_mtas", "services"), _words),
-    **dict.fromkeys(("sendmail", "cf", "submit_cf", "aliases", "cf_dir"), _path),
-    **dict.fromkeys(("mc", "submit_mc", "state_dir", "backups", "lock"), _path),
-    "restart": _line,
-    "submit_user": _word,
-    "rebuilds": check_bool,
-    "generated": _paths,
-    "knobs": _knobs,
-}

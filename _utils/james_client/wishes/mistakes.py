@@ -1,6 +1,6 @@
-"""
-How a pillar value is shown, hidden and refused; the checkers that know no place of their own.
-"""
+"""Show, hide and refuse a pillar value; hold the checkers that know no place of their own."""
+
+from __future__ import annotations
 
 import datetime
 import difflib
@@ -12,14 +12,16 @@ from typing import Any
 from james_client.errors import CallerError
 
 _SHOWN = 80
+# Where a password may stand by mistake: beside its own key, as an item of a list, and where a
+# platform fact may be anything.
+_PRIVATE = re.compile(r"(?:.*:)?auth:(?:username|realm)|(?:.*:)?lookup:.*|.*:\d+(?::.*)?")
 
 
 class SettingsError(CallerError):
-    """
-    Say every mistake that was found, one line each.
+    """Say every mistake that was found, one line each.
 
     mistakes
-        Lines of the form ``key:path: expected …, got …``; no secret stands in them.
+        lines of the form ``key:path: expected …, got …``; no secret stands in them
     """
 
     def __init__(self, mistakes: Iterable[str]) -> None:
@@ -30,50 +32,8 @@ class SettingsError(CallerError):
         return (SettingsError, (self.mistakes,))
 
 
-class Secret:
-    """
-    Hold a password or token so that no repr, format, log or traceback shows it.
-
-    value
-        The secret; :meth:`reveal` is the only way back to it.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Give the secret itself, for the one place that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A pickle may be written to a disk or a log: keep the letters themselves out of it.
-        data = self._value.encode("utf-8", "surrogatepass")
-        pad = secrets.token_bytes(len(data))
-        return (_unpad, (pad, bytes(a ^ b for a, b in zip(data, pad, strict=True))))
-
-
-def _unpad(pad: bytes, data: bytes) -> Secret:
-    plain = bytes(a ^ b for a, b in zip(data, pad, strict=True))
-    return Secret(plain.decode("utf-8", "surrogatepass"))
-
-
 def shown(value: Any) -> str:
-    """
-    Give a value as a mistake shows it: cut short, with a word on what YAML made of it.
+    """Give a value as a mistake shows it: cut short, with a word on what YAML made of it.
 
     Of a mapping or list only the type is told: a secret may stand somewhere in it.
     """
@@ -97,9 +57,21 @@ def _number(value: int | float) -> str:
     return repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a huge integer"
 
 
+def hidden(value: Any) -> str:
+    """Tell a value's kind, where the value itself may be a secret in the wrong place."""
+    if isinstance(value, str):
+        return "a string, not shown: it may be a secret"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "a number, not shown: it may be a secret (quote it if a word is meant)"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return "a date, not shown: it may be a secret (quote it)"
+    return shown(value)
+
+
 def refuse(path: str, wanted: str, value: Any) -> SettingsError:
     """Make the error for one value: key path, what is wanted, what was found."""
-    return SettingsError([f"{path}: expected {wanted}, got {shown(value)}"])
+    found = hidden(value) if _PRIVATE.fullmatch(path) else shown(value)
+    return SettingsError([f"{path}: expected {wanted}, got {found}"])
 
 
 def matched(value: Any, path: str, wanted: str, pattern: re.Pattern[str]) -> re.Match[str]:
@@ -170,18 +142,19 @@ def list_of(check: Callable[[Any, str], Any], wanted: str) -> Callable[[Any, str
     return check_all
 
 
-def shown_key(key: Any, value: Any) -> str:
-    """Show an unknown key, but not one that may be a secret in the place of a key."""
-    # {name, s3cret} is a mapping to YAML, and so is {s3c: ret}.
-    if value is None:
-        return "one without a value"
-    if isinstance(key, str) and not re.fullmatch(r"[A-Za-z_-]{1,40}", key):
-        return "one that is not a word"
-    return shown(key)
+def unknown_key(path: str, key: Any, value: Any, known: Collection[str]) -> str:
+    """Give the mistake for an unknown key, and show the key only where it resembles a known one.
 
-
-def nearest(key: Any, known: Collection[str]) -> str:
-    """Say which known key an unknown one may have been meant to be."""
-    text = key[:100] if isinstance(key, str) else ""
-    close = difflib.get_close_matches(text, sorted(known), 1, 0.5)
-    return f"did you mean {close[0]}?" if close else "known are " + ", ".join(sorted(known))
+    {name, s3cret} is a mapping to YAML, and so is {s3c: ret}.
+    """
+    names = "known are " + ", ".join(sorted(known))
+    found = "one that is not a word"
+    if isinstance(key, bool):
+        found = shown(key)
+    elif value is None:
+        found = "one without a value"
+    elif isinstance(key, str) and re.fullmatch(r"[A-Za-z_-]{1,40}", key):
+        found = "one that resembles none"
+        if close := difflib.get_close_matches(key, sorted(known), 1, 0.6):
+            found, names = shown(key), f"did you mean {close[0]}?"
+    return f"{path}: expected a known key, got {found}: {names}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from james_client.errors import FaultError
+from james_client.wishes.lookup import PLATFORM_FACTS
+from james_client.wishes.mistakes import SettingsError
 
 
 class PlatformError(FaultError):
@@ -51,9 +53,6 @@ class Platform:
     lock: str
 
 
-LOOKUP_KEYS = tuple(field.name for field in fields(Platform))
-
-
 def select(
     platforms: Mapping[str, Any], grains: Mapping[str, Any], lookup: Mapping[str, Any]
 ) -> Platform:
@@ -66,12 +65,12 @@ def select(
     lookup
         pillar ``sendmail_james:lookup``, whose keys win over the platform's
 
-    Raises PlatformError where neither names a fact.
+    Raises PlatformError where neither names a fact, or a fact is none.
     """
     family, init = grains.get("os_family", ""), grains.get("init", "")
-    facts = dict(platforms.get(f"{family}/{init}") or platforms.get(family) or {})
-    facts.update(lookup)
-    missing = [key for key in LOOKUP_KEYS if key not in facts]
+    name = f"{family}/{init}" if f"{family}/{init}" in platforms else family
+    facts = _checked(name, platforms.get(name, {})) | dict(lookup)
+    missing = [key for key in PLATFORM_FACTS if key not in facts]
     if missing:
         raise PlatformError(
             f"no facts for this platform (os_family {family!r}): set "
@@ -84,6 +83,19 @@ def select(
         facts[key] = tuple(facts[key])
     facts["knobs"] = tuple(Knob(**knob) for knob in facts["knobs"])
     return Platform(**facts)
+
+
+def _checked(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a platform's facts, each as pillar ``lookup`` would have to give it."""
+    where = f"platforms.yaml: {name}"
+    if unknown := sorted(str(key) for key in facts if key not in PLATFORM_FACTS):
+        raise PlatformError(
+            f"{where}: expected the keys {', '.join(PLATFORM_FACTS)}, got {', '.join(unknown)}"
+        )
+    try:
+        return {key: PLATFORM_FACTS[key](value, f"{where}:{key}") for key, value in facts.items()}
+    except SettingsError as err:
+        raise PlatformError(str(err)) from None
 
 
 def turn(

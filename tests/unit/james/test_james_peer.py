@@ -13,7 +13,7 @@ from james_client.james.line import JamesError, Line, PeerError
 from james_client.james.peer import ROOT_ONLY, Trust
 from james_client.james.smtp import Server
 from james_client.james.webadmin import WebAdmin
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 from support.squatter import squatter
 
 NOBODY = 65534

@@ -8,7 +8,7 @@ from fake_servers import drips, fake_server, fake_smtp, says
 from james_client.james.dialogue import Check, Login, Questions, dialogue, unknown_recipients
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.smtp import Server
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 
 PASSWORD = Secret("pa55-word&%")
 OFFER = "250-fake\r\n250-AUTH LOGIN PLAIN\r\n250-AUTH=LOGIN PLAIN\r\n250 8BITMIME"

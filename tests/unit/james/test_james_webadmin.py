@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.webadmin import UserExistsError, WebAdmin
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 
 TOKEN, PASSWORD = Secret("t0ken-value"), Secret("pa55-word&%")
 

@@ -1,10 +1,12 @@
 """The knobs: set in place, everything else untouched; what can't be understood is refused."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
-from james_client.wishes.platform import LOOKUP_KEYS, Knob, PlatformError, select, turn
+from james_client.wishes.lookup import PLATFORM_FACTS
+from james_client.wishes.platform import Knob, Platform, PlatformError, select, turn
 
 FORMULA = Path(__file__).parents[3] / "sendmail_james"
 PLATFORMS = yaml.safe_load((FORMULA / "platforms.yaml").read_text())
@@ -34,7 +36,7 @@ def test_unknown_platform_names_what_is_missing() -> None:
 def test_lookup_describes_an_unknown_platform() -> None:
     lookup = dict(PLATFORMS["Debian"] | OWN, cf="/opt/sendmail.cf")
     assert select(PLATFORMS, {"os_family": "Plan9"}, lookup).cf == "/opt/sendmail.cf"
-    assert set(lookup) == set(LOOKUP_KEYS)
+    assert set(lookup) == set(PLATFORM_FACTS) == {field.name for field in fields(Platform)}
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import yaml
 from james_client.wishes import checks as allowed
-from james_client.wishes import settings
-from james_client.wishes.settings import Secret, SettingsError
+from james_client.wishes import read, settings
+from james_client.wishes.lookup import PLATFORM_FACTS
+from james_client.wishes.mistakes import SettingsError
+from james_client.wishes.secret import Secret
 
 FORMULA = pathlib.Path(__file__).parents[3] / "sendmail_james"
 DEFAULTS = yaml.safe_load((FORMULA / "defaults.yaml").read_text())
 PASSWORD = "Tr0ub4dor-unique"
+HIDDEN = "a string, not shown: it may be a secret"
 AUTH = f"{{username: sendmail, password: {PASSWORD}"
 WORD = "quote it if a word is meant"
 BOOL = f"(YAML's yes, no, on and off too: {WORD})"
@@ -30,7 +33,7 @@ URL = "an address such as http://127.0.0.1:8000, without user, password or query
 
 
 def load(text: str, **more: Any) -> settings.Settings:
-    return settings.load(yaml.safe_load(text), DEFAULTS, **more)
+    return read.load(yaml.safe_load(text), DEFAULTS, **more)
 
 
 def mistakes(text: str, **more: Any) -> list[str]:
@@ -42,7 +45,7 @@ def mistakes(text: str, **more: Any) -> list[str]:
 
 
 def test_no_pillar_is_all_defaults() -> None:
-    found = settings.load(None, DEFAULTS)
+    found = read.load(None, DEFAULTS)
     assert found == load("{}")
     assert found.relay.triple == "esmtp:localhost"
     assert found.relay.loopback
@@ -84,7 +87,7 @@ def test_full_pillar() -> None:
 
 def test_the_example_is_a_good_pillar() -> None:
     example = yaml.safe_load((FORMULA.parent / "pillar.example").read_text())
-    found = settings.load(example["sendmail_james"], DEFAULTS)
+    found = read.load(example["sendmail_james"], DEFAULTS)
     assert found.auth is not None and found.account is not None
 
 
@@ -174,7 +177,7 @@ def test_the_example_is_a_good_pillar() -> None:
         ),
         (
             "relay: {stay_local: [root, 'a b']}",
-            "relay:stay_local:1: expected a local name of letters, digits and ._-, got 'a b'",
+            f"relay:stay_local:1: expected a local name of letters, digits and ._-, got {HIDDEN}",
         ),
         (
             "daemon: {queue_interval: 10}",
@@ -195,11 +198,11 @@ def test_the_example_is_a_good_pillar() -> None:
             "enabled, file, mechanisms, options, password, programs, programs_file, realm, "
             "required, username",
         ),
-        (f"auth: sendmail {PASSWORD}", "auth: expected a mapping, got a word"),
-        (f"{AUTH}, username: '#x'}}", f"auth:username: expected {USER}, got '#x'"),
+        (f"auth: sendmail {PASSWORD}", f"auth: expected a mapping, got {HIDDEN}"),
+        (f"{AUTH}, username: '#x'}}", f"auth:username: expected {USER}, got {HIDDEN}"),
         (
             f"{AUTH}, mechanisms: [plain]}}",
-            "auth:mechanisms:0: expected PLAIN in capitals, got 'plain'",
+            f"auth:mechanisms:0: expected PLAIN in capitals, got {HIDDEN}",
         ),
         (
             f"{AUTH}, mechanisms: []}}",
@@ -211,7 +214,7 @@ def test_the_example_is_a_good_pillar() -> None:
         ),
         (
             f"{AUTH}, mechanisms: [ANONYMOUS]}}",
-            "auth:mechanisms:0: expected a SASL mechanism such as LOGIN, got 'ANONYMOUS'",
+            f"auth:mechanisms:0: expected a SASL mechanism such as LOGIN, got {HIDDEN}",
         ),
         (
             f"{AUTH}, options: Ap}}",
@@ -286,20 +289,20 @@ def test_the_example_is_a_good_pillar() -> None:
             "mc: {manage: 1}",
             f"mc:manage: expected one of auto, true, false, got 1 (a number: {WORD})",
         ),
-        ("lookup: {cf: etc/x}", "lookup:cf: expected an absolute path, got 'etc/x'"),
+        ("lookup: {cf: etc/x}", f"lookup:cf: expected an absolute path, got {HIDDEN}"),
         (
             "lookup: {packages: sendmail}",
-            "lookup:packages: expected a list of names, got 'sendmail'",
+            f"lookup:packages: expected a list of names, got {HIDDEN}",
         ),
         (
             "lookup: {knobs: [{file: /etc/x, assign: {A: '$(id)'}}]}",
             "lookup:knobs:0:assign:A: expected letters, digits, blanks and _./:@%+=,&{}~-, "
-            "got '$(id)'",
+            f"got {HIDDEN}",
         ),
         (
             "lookup: {knobs: [{file: /etc/x, assign: {A: '{x.y}'}}]}",
             "lookup:knobs:0:assign:A: expected no braces but {queue_interval} and "
-            "{programs_interval}, got '{x.y}'",
+            f"{{programs_interval}}, got {HIDDEN}",
         ),
     ],
 )
@@ -366,8 +369,7 @@ def test_a_disabled_section_asks_for_nothing_but_is_still_checked() -> None:
 
 
 def test_unknown_platform_facts_are_mistakes() -> None:
-    assert load("lookup: {spool: /var}", lookup_keys=None).lookup["spool"] == "/var"
-    assert mistakes("lookup: {fcf: /etc/x}", lookup_keys=["cf", "mc"]) == [
+    assert mistakes("lookup: {fcf: /etc/x}") == [
         "lookup: expected a known key, got 'fcf': did you mean cf?"
     ]
 
@@ -406,4 +408,4 @@ def test_our_platform_facts_pass_their_own_checks() -> None:
     for name, facts in platforms.items():
         for key, value in facts.items():
             path = f"{name}:{key}"
-            assert allowed.PLATFORM_FACTS[key](value, path) == value
+            assert PLATFORM_FACTS[key](value, path) == value

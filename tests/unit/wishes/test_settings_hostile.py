@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from james_client.wishes import checks as allowed
 from james_client.wishes import settings
-from james_client.wishes.settings import SettingsError
+from james_client.wishes.lookup import PLATFORM_FACTS
+from james_client.wishes.mistakes import SettingsError
+from james_client.wishes.read import load
 
 FORMULA = pathlib.Path(__file__).parents[3] / "sendmail_james"
 DEFAULTS = yaml.safe_load((FORMULA / "defaults.yaml").read_text())
@@ -70,9 +72,9 @@ PLACES: dict[str, tuple[Callable[[Any, str], Any], str]] = {
     ),
     "address": (allowed.check_address, r"[A-Za-z0-9_][A-Za-z0-9._+=!%@:\[\]-]*"),
     "backup": (allowed.check_backup, r"[A-Za-z0-9][A-Za-z0-9._-]*"),
-    "lookup:cf": (allowed.PLATFORM_FACTS["cf"], r"/[A-Za-z0-9_.{}@+/-]+"),
-    "lookup:restart": (allowed.PLATFORM_FACTS["restart"], r"[A-Za-z0-9 _./:@%+=,&{}~-]*"),
-    "lookup:submit_user": (allowed.PLATFORM_FACTS["submit_user"], r"[A-Za-z0-9_.+-]+"),
+    "lookup:cf": (PLATFORM_FACTS["cf"], r"/[A-Za-z0-9_.{}@+/-]+"),
+    "lookup:restart": (PLATFORM_FACTS["restart"], r"[A-Za-z0-9 _./:@%+=,&{}~-]*"),
+    "lookup:submit_user": (PLATFORM_FACTS["submit_user"], r"[A-Za-z0-9_.+-]+"),
 }
 
 
@@ -116,14 +118,14 @@ def test_a_secret_is_in_no_mistake(word: str, junk: str) -> None:
         }
         for wrong in (pillar, {**pillar, "auth": hidden}, {**pillar, "auth": {hidden: None}}):
             with pytest.raises(SettingsError) as caught:
-                settings.load(wrong, DEFAULTS)
+                load(wrong, DEFAULTS)
             assert SECRET not in str(caught.value)
             assert SECRET not in repr(caught.value)
 
 
 def test_a_number_too_long_to_print_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"relay:port: expected 1\.\.65535, got a huge integer"):
-        settings.load({"relay": {"port": 10**5000}, 10**5000: None}, DEFAULTS)
+        load({"relay": {"port": 10**5000}, 10**5000: None}, DEFAULTS)
 
 
 SECTION_NAMES = [*settings.SECTIONS, "lookup", "bogus"]
@@ -140,13 +142,13 @@ KEYS = sorted({key for _, checks in settings.SECTIONS.values() for key in checks
 )
 def test_a_pillar_gives_settings_or_mistakes(pillar: Any) -> None:
     try:
-        found = settings.load(pillar, DEFAULTS)
+        found = load(pillar, DEFAULTS)
     except SettingsError as err:
         assert err.mistakes
         for line in err.mistakes:
             assert re.match(r"sendmail_james(:[a-z_0-9]+)*(:[^ ]+)?: expected ", line), line
         with pytest.raises(SettingsError) as again:
-            settings.load(pillar, DEFAULTS)
+            load(pillar, DEFAULTS)
         assert again.value.mistakes == err.mistakes
     else:
         assert isinstance(found, settings.Settings)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-from james_client.wishes import settings
-from james_client.wishes.settings import Secret, SettingsError
+from james_client.wishes import read, settings
+from james_client.wishes.mistakes import SettingsError
+from james_client.wishes.secret import Secret
 
 FORMULA = pathlib.Path(__file__).parents[3] / "sendmail_james"
 DEFAULTS = yaml.safe_load((FORMULA / "defaults.yaml").read_text())
@@ -16,7 +17,7 @@ PASSWORD = "Tr0ub4dor-unique"
 
 
 def load(text: str, **more: Any) -> settings.Settings:
-    return settings.load(yaml.safe_load(text), DEFAULTS, **more)
+    return read.load(yaml.safe_load(text), DEFAULTS, **more)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def load(text: str, **more: Any) -> settings.Settings:
 )
 def test_passwords_that_the_file_cannot_carry(password: str, why: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.load({"auth": {"username": "u", "password": password}}, DEFAULTS)
+        read.load({"auth": {"username": "u", "password": password}}, DEFAULTS)
     assert caught.value.mistakes == (
         f"sendmail_james:auth:password: expected another password: {why}",
     )
@@ -39,7 +40,7 @@ def test_passwords_that_the_file_cannot_carry(password: str, why: str) -> None:
 @pytest.mark.parametrize("value", [5, True, None, 1.5, ["x"], {"a": 1}, b"x"])
 def test_a_password_of_another_type_is_not_shown(value: Any) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.load({"auth": {"username": "u", "password": value}}, DEFAULTS)
+        read.load({"auth": {"username": "u", "password": value}}, DEFAULTS)
     found = "nothing" if value is None else type(value).__name__
     assert caught.value.mistakes == (
         f"sendmail_james:auth:password: expected a string, got {found}: quote it",
@@ -49,14 +50,14 @@ def test_a_password_of_another_type_is_not_shown(value: Any) -> None:
 @pytest.mark.parametrize("key", ["s3cret", "pass word", "p&ss", "x" * 41])
 def test_a_key_that_may_be_the_password_is_not_shown(key: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.load({"auth": {"username": "u", "password": PASSWORD, key: "x"}}, DEFAULTS)
+        read.load({"auth": {"username": "u", "password": PASSWORD, key: "x"}}, DEFAULTS)
     assert "expected a known key, got one that is not a word: " in caught.value.mistakes[0]
     assert key not in str(caught.value)
 
 
 def test_the_longest_password_that_ruleset_authinfo_can_answer_with() -> None:
     def auth(size: int) -> settings.Settings:
-        return settings.load({"auth": {"username": "sendmail", "password": "é" * size}}, DEFAULTS)
+        return read.load({"auth": {"username": "sendmail", "password": "é" * size}}, DEFAULTS)
 
     assert auth(94).auth is not None  # 188 bytes of 189
     with pytest.raises(SettingsError, match="at most 189 bytes for sendmail, got 190"):

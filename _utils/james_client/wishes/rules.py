@@ -1,0 +1,82 @@
+"""Say which wishes do not go together. What a value alone may be stands in checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from james_client.wishes import checks as allowed
+from james_client.wishes.mistakes import SettingsError, refuse
+from james_client.wishes.settings import ROOT
+
+Built = Mapping[str, Mapping[str, Any]]
+"""``{section: {key: value}}``: what each value alone may be; a key with a mistake is not there."""
+
+
+def contradictions(built: Built, unprivileged_from: int) -> Iterator[str]:
+    """Yield a mistake for each two wishes that exclude each other.
+
+    unprivileged_from
+        the first port that an ordinary user of this host may listen on
+    """
+    yield from _dns(built)
+    if built["auth"].get("enabled"):
+        yield from _login(built)
+        yield from _port(built, unprivileged_from)
+    yield from _account(built)
+
+
+def _wrong(key: str, wanted: str, value: Any) -> str:
+    return refuse(f"{ROOT}:{key}", wanted, value).mistakes[0]
+
+
+def _dns(built: Built) -> Iterator[str]:
+    relay = built["relay"]
+    if relay.get("mx_lookup") and relay.get("dns") is False:
+        yield _wrong("relay:mx_lookup", "false, since relay:dns is false", True)
+
+
+def _login(built: Built) -> Iterator[str]:
+    auth, relay = built["auth"], built["relay"]
+    host = relay.get("host", "localhost")
+    # With an MX look-up DNS decides where the password goes, whatever the name.
+    away = not allowed.is_loopback(host) or (relay.get("mx_lookup") and not host.startswith("["))
+    if auth.get("allow_cleartext") is False and away:
+        where = f"the MX of {host}" if relay.get("mx_lookup") else host
+        wanted = f"true, since the password would go to {where} in clear text"
+        yield _wrong("auth:allow_cleartext", wanted + ", or a relay:host on this host", False)
+    if "file" in auth and auth["file"] == auth.get("programs_file"):
+        yield _wrong("auth:programs_file", "another file than auth:file", auth["file"])
+    if "username" in auth and "password" in auth:
+        try:
+            allowed.check_fits(auth["username"], auth["password"], f"{ROOT}:auth:password")
+        except SettingsError as err:
+            yield from err.mistakes
+
+
+def _port(built: Built, unprivileged_from: int) -> Iterator[str]:
+    """Refuse a port of this host that any user could take, and the login with it."""
+    auth, relay = built["auth"], built["relay"]
+    port, host = relay.get("port", 0), relay.get("host", "localhost")
+    if auth.get("allow_unprivileged_port") is not False or not allowed.is_loopback(host):
+        return
+    if port >= unprivileged_from:
+        yield (
+            f"{ROOT}:relay:port: expected a port below {unprivileged_from} (net.ipv4."
+            f"ip_unprivileged_port_start), got {port}: any user of this host could take it while "
+            "James is down, and the password with it. Give James such a port, raise that sysctl "
+            "above this one, or accept the risk with auth:allow_unprivileged_port: true"
+        )
+
+
+def _account(built: Built) -> Iterator[str]:
+    auth, account = built["auth"], built["account"]
+    create, token = account.get("create"), account.get("token")
+    if create and "webadmin" in account and account["webadmin"] is None:
+        yield _wrong("account:webadmin", "an address, since account:create is true", None)
+    if create and not auth.get("enabled"):
+        yield _wrong("account:create", "false, since there is no auth section in force", True)
+    url = account.get("webadmin")
+    sends = (create or token) and auth.get("allow_cleartext") is not True
+    if sends and url and allowed.is_cleartext(url):
+        yield _wrong("account:webadmin", "https, or auth:allow_cleartext: true", url)
