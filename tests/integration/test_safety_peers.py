@@ -22,8 +22,7 @@ def host() -> None:
     """Give a host on which neither sendmail nor James listens."""
     pristine.remember()
     pristine.restore(listening=False)
-    hosts = Path("/etc/hosts")
-    hosts.write_text(f"::1 localhost\n{hosts.read_text()}")
+    with_both_families()
 
 
 @pytest.fixture
@@ -32,6 +31,21 @@ def call(host: None, module_call: Callable[..., Any]) -> Iterator[Callable[..., 
     james.stop()
     yield module_call
     james.stop()
+
+
+@pytest.fixture
+def stock_sendmail(call: Callable[..., Any]) -> Iterator[None]:
+    """Have sendmail listen on port 25 as at first, and put the host back afterwards."""
+    pristine.run("systemctl", "start", "sendmail.service")
+    yield
+    pristine.restore(listening=False)
+    with_both_families()
+
+
+def with_both_families() -> None:
+    """Let localhost mean ::1 as well, and first."""
+    hosts = Path("/etc/hosts")
+    hosts.write_text(f"::1 localhost\n{hosts.read_text()}")
 
 
 def account_present(call: Callable[..., Any], **sections: Any) -> tuple[bool, str]:
@@ -49,8 +63,9 @@ def no_secret_in(heard: bytes) -> bool:
     return not recipe.leaks(heard, recipe.PASSWORD) and TOKEN.encode() not in heard
 
 
-@pytest.mark.parametrize("mode", ["webadmin", "waiting"])
-@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize(
+    ("mode", "token"), [("webadmin", None), ("webadmin", TOKEN), ("waiting", TOKEN)]
+)
 def test_a_user_on_webadmins_port_gets_nothing(
     call: Callable[..., Any], mode: str, token: str | None
 ) -> None:
@@ -62,6 +77,19 @@ def test_a_user_on_webadmins_port_gets_nothing(
     assert "127.0.0.1:8000: " in said and "nothing was sent" in said
     assert "bob" in said or mode == "waiting"
     assert "account:webadmin" in said
+
+
+def test_a_user_on_webadmins_port_gets_nothing_of_a_first_apply(
+    call: Callable[..., Any], stock_sendmail: None
+) -> None:
+    """James is to take port 25 once sendmail has left it, and is not there yet."""
+    wanted = recipe.pillar(account={"timeout": 2, "token": TOKEN})
+    with squatter("127.0.0.1", 8000, "webadmin") as user:
+        failed = recipe.failures(call("state.apply", "sendmail_james", pillar=wanted))
+        heard = user.heard()
+    assert heard == b""
+    assert "user bob" in failed[ACCOUNT] and "nothing was sent" in failed[ACCOUNT]
+    assert Path("/etc/mail/james-auth-info").exists(), "the rest went live"
 
 
 def test_a_user_on_the_other_family_gets_nothing(call: Callable[..., Any]) -> None:
