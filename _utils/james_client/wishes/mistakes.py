@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
