@@ -22,14 +22,15 @@ import yaml
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "_utils"))
 
-from james_client.wishes import settings  # noqa: E402
-from james_client.wishes.platform import LOOKUP_KEYS  # noqa: E402
+from james_client.wishes import read, settings  # noqa: E402
+from james_client.wishes.lookup import PLATFORM_FACTS  # noqa: E402
+from james_client.wishes.mistakes import SettingsError  # noqa: E402
 
 FORMULA = TOP / "sendmail_james"
 NAME = FORMULA.name
 DEFAULTS = yaml.safe_load((FORMULA / "defaults.yaml").read_text())
 KEYS = {name: tuple(checks) for name, (_, checks) in settings.SECTIONS.items()}
-KEYS["lookup"] = LOOKUP_KEYS
+KEYS["lookup"] = tuple(PLATFORM_FACTS)
 END_OF_DOCUMENT = "\n..."  # which YAML writes behind a lone word
 Rows = list[tuple[str, ...]]
 
@@ -157,8 +158,8 @@ def mistakes(section: str, key: str, value: Any) -> list[str]:
     """Return what is said of one key of a pillar that gives it a value."""
     path = f"{settings.ROOT}:{section}:{key}: "
     try:
-        settings.load({section: {key: value}}, DEFAULTS, lookup_keys=LOOKUP_KEYS)
-    except settings.SettingsError as err:
+        read.load({section: {key: value}}, DEFAULTS)
+    except SettingsError as err:
         return [line.removeprefix(path) for line in err.mistakes if line.startswith(path)]
     return []
 
