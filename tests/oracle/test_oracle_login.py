@@ -165,6 +165,27 @@ def test_the_way_of_the_how_to_tells_every_server(clients: Clients, offering: Po
     assert [login[1:] for login in logins(offering)[PARTNER]] == [(b"sendmail", b"s3cret")]
 
 
+def test_a_map_of_the_sites_that_fails_hands_out_nothing_of_ours(
+    clients: Clients, offering: Post
+) -> None:
+    table = clients.map("mailertable", f"partner.test\tesmtp:[{PARTNER}]\n")
+    lines = f"FEATURE(`mailertable', {table})dnl\nFEATURE(`authinfo', `hash /nowhere/map')dnl\n"
+    cf = clients.sendmail_cf(clients.auth(), lines=lines)
+    offering.send(cf, "someone@partner.test")
+    assert logins(offering) == {}
+    offering.send(cf, "bob")
+    assert len(logins(offering)[JAMES]) == 1
+
+    # A file that the site's own DefaultAuthInfo names is handed out then, see docs/cf.md.
+    path = clients.folder / "default"
+    path.touch(mode=0o600)
+    path.write_text("own\nown\nsecret\nrealm\n")
+    default = b"#O DefaultAuthInfo=/etc/mail/default-auth-info"
+    cf = cf.replace(default, b"O DefaultAuthInfo=" + bytes(path))
+    offering.send(cf, "someone@partner.test")
+    assert [login[1:] for login in logins(offering)[PARTNER]] == [(b"own", b"secret")]
+
+
 @pytest.mark.parametrize("mechanism", ["LOGIN", "PLAIN"])
 def test_james_gets_no_mechanism_that_the_pillar_does_not_list(
     mechanism: str, clients: Clients, offering: Post
