@@ -47,14 +47,14 @@ def says(data: bytes) -> Talk:
     return talk
 
 
-def drips(data: bytes, drop: bytes) -> Talk:
-    """Say something, and then a drop of more, again and again, faster than any time limit."""
+def drips(data: bytes, drop: bytes, pause: float = 0.02) -> Talk:
+    """Say something, and then a drop of more, again and again, with a pause in seconds."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(data)
         while True:
             connection.sendall(drop)
-            time.sleep(0.02)
+            time.sleep(pause)
 
     return talk
 

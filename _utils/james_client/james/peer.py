@@ -15,7 +15,7 @@ from pathlib import Path
 
 PORT_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-_ESTABLISHED, _LISTEN = "01", "0A"
+_LISTEN = "0A"
 
 Address = tuple[str, int]
 """IP address and port of one end of a connection."""
@@ -64,9 +64,9 @@ def owner(here: Address, there: Address) -> int | None:
     Raises OSError where the kernel has no such table.
     """
     ours, theirs = _spellings(here), _spellings(there)
-    for local, remote, state, uid, inode in _sockets():
+    for local, remote, _, uid, inode in _sockets():
         # Before it is taken a connection has no inode, and older kernels call it root's.
-        if state == _ESTABLISHED and local in theirs and remote in ours and inode:
+        if local in theirs and remote in ours and inode:
             return uid
     return None
 

@@ -179,13 +179,14 @@ class WebAdmin:
             request.sock, request.auto_open = _AsSocket(line), 0
             try:
                 request.request(method, f"{self._prefix}/{where}", body, headers)
-                response = request.getresponse()
-                data = b"".join(iter(partial(response.read, _CHUNK), b""))
+                with request.getresponse() as response:
+                    data = b"".join(iter(partial(response.read, _CHUNK), b""))
+                    status, missing = response.status, response.length
             except (http.client.HTTPException, ValueError):
                 raise JamesError(f"{self._base}: what answers there is no HTTP server") from None
-            if response.length:
+            if missing:
                 raise JamesError(f"{self._base}: the answer breaks off")
-        return response.status, data.decode("utf-8", "replace")
+        return status, data.decode("utf-8", "replace")
 
     def _odd(self, status: int, answer: object) -> NoReturn:
         said = _plain(answer, 80) if isinstance(answer, str) else type(answer).__name__
@@ -206,13 +207,9 @@ class _AsSocket:
 
 
 def _json(text: str) -> Any:
-    """Parse JSON. Raises ValueError for all that is none, and for what no WebAdmin says."""
-
-    def refuse(word: str) -> NoReturn:
-        raise ValueError(word)
-
+    """Parse JSON. Raises ValueError for all that is none or is nested too deeply."""
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

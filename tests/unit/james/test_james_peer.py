@@ -6,7 +6,7 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from fake_servers import fake_server, says
+from fake_servers import drips, fake_server, says
 from james_client.james import peer
 from james_client.james.dialogue import Login, Questions, dialogue
 from james_client.james.line import JamesError, Line, PeerError
@@ -228,6 +228,25 @@ def test_https_needs_a_certificate_that_holds(monkeypatch, certificate):
         assert WebAdmin(f"https://localhost:{port}", TOKEN).domains() == ("a.b",)
         with pytest.raises(JamesError, match="its certificate does not hold: IP address mismatch"):
             WebAdmin(f"https://127.0.0.1:{port}", TOKEN).domains()
+
+
+@pytest.mark.parametrize(
+    ("talk", "limit", "words"),
+    [
+        (says(b"x" * 1000), 999, "is longer than 999 bytes"),
+        (drips(b"", b"x" * 100, pause=0), 10**12, r"no answer within 0\.2 s"),
+        (drips(b"", b"x"), 10**12, r"no answer within 0\.2 s"),
+    ],
+)
+def test_no_more_is_received_than_the_limits(talk, limit, words):
+    """In all, whatever the pieces and however fast they come."""
+    with (
+        fake_server(talk) as port,
+        Line("127.0.0.1", port, 0.2, limit=limit) as line,
+        pytest.raises(JamesError, match=words),
+    ):
+        while line.read(10):
+            pass
 
 
 def test_an_address_as_sendmail_writes_it():
