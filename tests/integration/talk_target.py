@@ -6,15 +6,25 @@ import base64
 import re
 import shutil
 import smtplib
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from james_client.mta import ask, queue
+from james_client.mta import routes as sendmail_routes
 from support import james, pristine
+
+SENDMAIL = "/usr/sbin/sendmail"
 
 MAIL = Path("/etc/mail")
 PASSWORD = "Gr33n-Tea&%Pot"
 RELAY = SimpleNamespace(host="localhost", mailer="esmtp", port=25)
+check, mailers, names = (
+    partial(question, binary=SENDMAIL) for question in (ask.check, ask.mailers, ask.names)
+)
+routes = partial(sendmail_routes.routes, binary=SENDMAIL)
+listing = partial(queue.listing, binary=SENDMAIL)
 CREDENTIALS = {"james-auth-info": "root", "james-msp-auth-info": "smmsp"}
 FILES = ("sendmail.cf", "submit.cf")
 KNOBS = {

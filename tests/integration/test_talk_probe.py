@@ -13,8 +13,7 @@ import talk_target
 from james_client.answers.messages import HEADER, Wish, send
 from james_client.answers.strangers import strangers
 from james_client.james.webadmin import WebAdmin
-from james_client.mta import queue as sendmail_queue
-from james_client.mta.ask import ProcessError
+from james_client.mta.process import ProcessError
 from james_client.wishes.secret import Secret
 from support import james, pristine
 
@@ -27,6 +26,7 @@ WISH = Wish(
     msp="/etc/mail/submit.cf",
     queue_only=True,
     authenticated=True,
+    binary=talk_target.SENDMAIL,
 )
 PASSWORD = Secret(talk_target.PASSWORD)
 DEAD = (Path("/root/dead.letter"), Path("/var/lib/sendmail/dead.letter"))
@@ -58,7 +58,7 @@ def look(wish: Wish = WISH, *, webadmin: bool = True) -> dict:
         lambda: seen_whole(send(wish, server, [PASSWORD])), 150, "all dialogues"
     )
     for msp in (False, True):
-        assert sendmail_queue.listing(msp=msp).total == 0
+        assert talk_target.listing(msp=msp).total == 0
     assert [path.read_bytes() if path.exists() else b"" for path in DEAD] == dead
     assert report["left behind"] == []
     return report
@@ -119,13 +119,13 @@ def test_other_peoples_mail_is_left_alone(target):
     pristine.run("systemctl", "stop", "sendmail.service")
     try:
         pristine.run("sh", "-c", "printf 'Subject: mine\n\n' | sendmail -Am -odq alice@localhost")
-        before = sendmail_queue.listing().waiting
+        before = talk_target.listing().waiting
         assert len(before) == 1
         report = send(replace(WISH, runner_timeout=1), WebAdmin(james.WEBADMIN), [PASSWORD])
-        assert sendmail_queue.listing().waiting == before
+        assert talk_target.listing().waiting == before
         assert report["queue runner"].startswith("no runner took a message within")
         assert [fault for fault in report["wrong"] if "queue runner" in fault]
-        assert sendmail_queue.listing(msp=True).total == 0
+        assert talk_target.listing(msp=True).total == 0
     finally:
         pristine.run("systemctl", "start", "sendmail.service")
         pristine.run("sendmail", "-q")

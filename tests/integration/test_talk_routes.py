@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import talk_target
-from james_client.mta import queue as sendmail_queue
-from james_client.mta.ask import check, mailers, names, routes, run, why_not_james
+from james_client.mta.process import run
+from james_client.mta.routes import why_not_james
 from support import pristine
+from talk_target import check, listing, mailers, names, routes
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 ALIASES = """\
@@ -114,7 +115,7 @@ def test_programs_mail_takes_the_foretold_way(target):
     for address in ("alice", "x@example.org", "multi", "alice+tag", "root", "|x"):
         argv = ["/usr/sbin/sendmail", "-i", "-N", "never", "--", address]
         assert run(argv, given=b"Subject: route\n\nhi\n").status == 0
-        (waiting,) = sendmail_queue.listing(msp=True).waiting
+        (waiting,) = listing(msp=True).waiting
         said = run(["/usr/sbin/sendmail", "-Ac", "-v", f"-qI{waiting.id}"]).out
         assert tried(said) == foretold(MSP, address)
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import talk_target
-from james_client.mta.ask import ProcessError, check, mailers, names, routes, version, why_not_james
+from james_client.mta.ask import version
+from james_client.mta.process import ProcessError
+from james_client.mta.routes import why_not_james
+from talk_target import check, mailers, names, routes
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 
@@ -43,7 +46,7 @@ def test_both_files_of_a_stock_host_are_good(pristine_host):
     """The negative twin of the refusals, and mailers as the cf has them."""
     check(CF)
     check(MSP)
-    assert version() >= (8, 17)
+    assert version(talk_target.SENDMAIL) >= (8, 17)
     found = mailers(CF)
     assert found["esmtp"].network
     assert found["esmtp"].args == "TCP $h"

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from james_client.james.line import JamesError
 from james_client.james.webadmin import WebAdmin
 from james_client.mta import queue, transcript
-from james_client.mta.ask import SENDMAIL, Done, ProcessError, routes, run, words
+from james_client.mta.process import Done, ProcessError, run, words
+from james_client.mta.routes import routes
 from james_client.scrub import Reveals, scrub
 
 HEADER = "X-Sendmail-James-Probe"
@@ -30,7 +31,8 @@ class Wish:
 
     `local_user` is known to James, `user` a login of this host, `fqdn` its name; `remote` may
     be None. `cf` and `msp` are the live files; `queue_only` says that programs' mail waits for
-    the queue runner, `authenticated` that James must have seen a login. Times are in seconds.
+    the queue runner, `authenticated` that James must have seen a login. `binary` is sendmail's
+    program. Times are in seconds.
     """
 
     local_user: str
@@ -41,7 +43,7 @@ class Wish:
     msp: str | None
     queue_only: bool
     authenticated: bool
-    binary: str = SENDMAIL
+    binary: str
     timeout: float = 60.0
     runner_timeout: float = 20.0
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from james_client.mta.ask import SENDMAIL, TIMEOUT, ProcessError, run, words
+from james_client.mta.process import TIMEOUT, ProcessError, run, words
 from james_client.scrub import scrub
 
 _PIECES = ("qf", "hf", "Qf", "df", "xf", "tf")
@@ -53,7 +53,7 @@ _ENTRY = re.compile(r"^([A-Za-z0-9]{6,})([*X?-]?)\s+(\d+)\s\S+ \S+ +\d+ \d\d:\d\
 _TOTAL = re.compile(r"^\s*Total requests: (\d+)")
 
 
-def listing(*, msp: bool = False, binary: str = SENDMAIL, timeout: float = TIMEOUT) -> Queue:
+def listing(*, msp: bool = False, binary: str, timeout: float = TIMEOUT) -> Queue:
     """Return what waits in the queue, or with `msp` in the submission program's.
 
     Raises ProcessError when sendmail cannot tell. Source: mailq(1).

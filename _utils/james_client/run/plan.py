@@ -17,7 +17,8 @@ from james_client.changes import Changes, HostChanges
 from james_client.errors import FaultError
 from james_client.files import place as files
 from james_client.mc.block import McError, McFile
-from james_client.wishes.platform import Platform, turn
+from james_client.mta.knobs import turn
+from james_client.wishes.platform import Platform
 from james_client.wishes.settings import Settings
 
 Document = TypeVar("Document", Cf, McFile)

@@ -15,7 +15,9 @@ from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
 from james_client.files import place as files
-from james_client.mta import ask as run
+from james_client.mta import ask
+from james_client.mta.process import ProcessError
+from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
 from james_client.run.plan import Plan, RunError, naming
 from james_client.scratch import scratch
@@ -41,10 +43,10 @@ def prove(plan: Plan) -> list[str]:
             copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
             try:
-                run.check(str(copy), binary=plan.platform.sendmail)
+                ask.check(str(copy), binary=plan.platform.sendmail)
                 if "relay" in plan.taken and plan.settings.verify.routes:
                     notes.append(prove_routes(str(copy), plan, path))
-            except run.ProcessError as err:
+            except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed:
@@ -69,9 +71,9 @@ def judged(cf_path: str, plan: Plan, addresses: Sequence[str]) -> list[tuple[Rou
     binary, relay = plan.platform.sendmail, plan.settings.relay
     with naming(cf_path):
         msp = Cf(Path(cf_path).read_bytes()).is_msp
-    mailers = run.mailers(cf_path, binary=binary)
-    found = run.routes(cf_path, addresses, binary=binary)
-    return [(route, run.why_not_james(route, relay, mailers, msp=msp)) for route in found]
+    mailers = ask.mailers(cf_path, binary=binary)
+    found = routes(cf_path, addresses, binary=binary)
+    return [(route, why_not_james(route, relay, mailers, msp=msp)) for route in found]
 
 
 def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
@@ -81,7 +83,7 @@ def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
     """
     with naming(cf_path):
         msp = Cf(Path(cf_path).read_bytes()).is_msp
-    names = () if msp else run.names(cf_path, "L", binary=plan.platform.sendmail)
+    names = () if msp else ask.names(cf_path, "L", binary=plan.platform.sendmail)
     kept = set(plan.settings.relay.stay_local)
     asked = [one for one in dict.fromkeys((*addresses, *names)) if one.split("+")[0] not in kept]
     return {route.address: why for route, why in judged(cf_path, plan, asked) if why}

@@ -17,8 +17,8 @@ from james_client.cf import auth as cf_auth
 from james_client.cf import loop as cf_loop
 from james_client.cf import relay as cf_relay
 from james_client.changes import HostChanges
+from james_client.mta.knobs import turn
 from james_client.run.plan import Plan, RunError
-from james_client.wishes.platform import turn
 from james_client.wishes.settings import Auth
 
 

@@ -6,7 +6,6 @@ a host.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from james_client.wishes.mistakes import SettingsError
 
 
 class PlatformError(FaultError):
-    """Say that a platform is unknown, or that a knob file can't be edited."""
+    """Say that a platform is unknown."""
 
 
 @dataclass(frozen=True)
@@ -96,52 +95,3 @@ def _checked(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         return {key: PLATFORM_FACTS[key](value, f"{where}:{key}") for key, value in facts.items()}
     except SettingsError as err:
         raise PlatformError(str(err)) from None
-
-
-def turn(
-    knob: Knob, before: bytes | None, values: Mapping[str, str]
-) -> tuple[bytes, dict[str, dict[str, str | None]]]:
-    """Return a knob file's new bytes, and what they change.
-
-    before
-        the file as it is, None where it is absent
-    values
-        what {queue_interval} and {programs_interval} stand for, in sendmail's time units
-
-    The changes are ``{key: {"old": …, "new": …}}``, empty where the file already says so.
-    """
-    if knob.content is not None:
-        new = knob.content.format(**values)
-        old = None if before is None else before.decode(errors="backslashreplace")
-        return new.encode(), {} if new == old else {"content": {"old": old, "new": new}}
-    text = before or b""
-    changes: dict[str, dict[str, str | None]] = {}
-    for key, template in (knob.assign or {}).items():
-        wanted = template.format(**values)
-        text, found = _assign(text, key, wanted)
-        if found != wanted:
-            changes[key] = {"old": found, "new": wanted}
-    return text, changes
-
-
-# One assignment of a shell file: KEY="a word", KEY='a word' or KEY=word, then whatever follows it.
-_ASSIGNMENT = rb"""(?m)^(?P<head>[ \t]*(?:export[ \t]+)?%s=)
-                   (?P<value>"[^"\n]*"|'[^'\n]*'|[^\s;#"'\\$`]*)
-                   (?P<tail>[ \t]*(?:;.*|\#.*)?\r?)$"""
-
-
-def _assign(text: bytes, key: str, wanted: str) -> tuple[bytes, str | None]:
-    """Set the last assignment of a key, which is the one that a shell keeps."""
-    name = re.escape(key).encode()
-    last = max(re.finditer(_ASSIGNMENT % name, text, re.VERBOSE), key=re.Match.start, default=None)
-    anything = re.findall(rb"(?m)^[ \t]*(?:export[ \t]+)?%s=.*$" % name, text)
-    if anything and (last is None or not last.group().startswith(anything[-1].rstrip(b"\r"))):
-        found = anything[-1].decode(errors="backslashreplace")
-        raise PlatformError(f'expected {key}="value" on a line of its own, got {found!r}')
-    if last is None:
-        gap = b"" if not text or text.endswith(b"\n") else b"\n"
-        return text + gap + f'{key}="{wanted}"\n'.encode(), None
-    found = last["value"].strip(b"\"'").decode(errors="backslashreplace")
-    if found == wanted:
-        return text, found
-    return text[: last.start("value")] + f'"{wanted}"'.encode() + text[last.end("value") :], found

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from james_client.mta.ask import Mailer, ProcessError, routes, run, version, why_not_james, words
+from james_client.mta.ask import ListedMailer, mailers, names, version
+from james_client.mta.process import ProcessError, run, words
+from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
 
 
@@ -95,9 +97,9 @@ class Relay:
 
 
 MAILERS = {
-    "esmtp": Mailer("esmtp", "[IPC]", "k", "TCP $h"),
-    "relay": Mailer("relay", "[IPC]", "k", "TCP $h 2525"),
-    "local": Mailer("local", "/usr/sbin/sensible-mda", "5", "sensible-mda"),
+    "esmtp": ListedMailer("esmtp", "[IPC]", "k", "TCP $h"),
+    "relay": ListedMailer("relay", "[IPC]", "k", "TCP $h 2525"),
+    "local": ListedMailer("local", "/usr/sbin/sensible-mda", "5", "sensible-mda"),
 }
 
 
@@ -135,3 +137,27 @@ def test_a_refused_address_does_not_reach_james():
     """Sendmail's own words are handed on."""
     route = Route("a", "esmtp", "localhost", "a", "User unknown")
     assert why_not_james(route, Relay(), MAILERS) == "sendmail refuses it: User unknown"
+
+
+LISTED = "mailer 0 (esmtp): P=[IPC] S=a R=b M=0 U=0:0 F=kX L=990 E=\\r\\n T=DNS r=100 A=TCP $h"
+
+
+@pytest.mark.parametrize("warning", ["", "WARNING: RunAsUser for MSP ignored\n", "one\ntwo\n"])
+def test_warnings_before_the_answer_are_no_part_of_it(tmp_path, warning):
+    """However many lines sendmail says about the cf first, the answer is read whole."""
+    fake = tmp_path / "sendmail"
+    cf = tmp_path / "a.cf"
+    cf.touch()
+
+    def answering(said):
+        head = (
+            "ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\nEnter <ruleset> <address>\n"
+        )
+        (tmp_path / "said").write_text(f"{warning}{head}> {said}\n> ")
+        fake.write_text(f"#!/bin/sh\ncat {tmp_path / 'said'}\n")
+        fake.chmod(0o755)
+        return str(fake)
+
+    assert names(cf, "L", binary=answering("bob\n>alice")) == (">alice", "bob")
+    assert names(cf, "L", binary=answering("")) == ()
+    assert list(mailers(cf, binary=answering(LISTED))) == ["esmtp"]

@@ -1,0 +1,99 @@
+"""Foretell where sendmail would send an address, and say why that is not James."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from james_client.mta.ask import ListedMailer
+from james_client.mta.process import TIMEOUT, ProcessError, run, words
+from james_client.mta.trace import DEBUG, Route, TraceError, read
+from james_client.scratch import scratch
+
+
+class Relay(Protocol):
+    """The pillar's `relay`, as far as routes are concerned."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def mailer(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+def routes(
+    cf: Path | str,
+    addresses: Sequence[str],
+    *,
+    binary: str,
+    switch_file: Path | str | None = None,
+    timeout: float = TIMEOUT,
+) -> list[Route]:
+    """Return where sendmail would send each address, without DNS and without sending.
+
+    One process for all of them. It is sendmail's own verification that decides: aliases,
+    +details and ruleset 5 count as in a delivery. An alias with several members gives several
+    routes. `switch_file` replaces the service switch file that turns DNS off.
+    Raises ProcessError when an address cannot be one, or sendmail cannot read the cf.
+    Source: sendmail(8), `-bv`; operations guide, 5.6 (ServiceSwitchFile).
+    """
+    for address in addresses:
+        _must_be_one(address)
+    if not addresses:
+        return []
+    with scratch() as folder:
+        if switch_file is None:
+            switch_file = folder / "switch"
+            switch_file.write_text("hosts files\n", encoding="ascii")
+            # sendmail reads it after it has given up root for the submission program's user.
+            folder.chmod(0o755)
+        argv = [binary, "-C", str(cf), f"-OServiceSwitchFile={switch_file}", "-bv", DEBUG, "--"]
+        done = run([*argv, *addresses], timeout=timeout)
+    if "--parseaddr(" not in done.out:
+        raise ProcessError(f"{cf}: sendmail refuses it: {words(done)}")
+    try:
+        return read(done.out, addresses)
+    except TraceError as err:
+        raise ProcessError(f"{cf}: {err} (exit status {done.status})") from None
+
+
+def _must_be_one(address: str) -> None:
+    """Refuse what no envelope can carry, before it reaches a command line."""
+    if not isinstance(address, str) or not address.strip():
+        raise ProcessError(f"expected an address, got {address!r}")
+    if address != address.strip() or not address.isprintable() or len(address.encode()) > 250:
+        raise ProcessError(
+            f"expected one address of at most 250 printable characters, got {address[:260]!r}"
+        )
+
+
+def why_not_james(
+    route: Route, relay: Relay, mailers: Mapping[str, ListedMailer], *, msp: bool = False
+) -> str | None:
+    """Return why a route does not end at James, or None when it does.
+
+    `mailers` is what `mailers()` says of the same cf; with `msp` (submit.cf) the mailer's name
+    is the submission program's own affair.
+    """
+    if route.error:
+        return f"sendmail refuses it: {route.error}"
+    mailer = mailers.get(route.mailer)
+    if mailer is None:
+        return f"mailer {route.mailer} does not exist"
+    if not mailer.network:
+        return f"it stays on this host (mailer {route.mailer}, {mailer.path})"
+    if _same(route.host) != _same(relay.host):
+        return f"it goes to {route.host}, not to {relay.host}"
+    if mailer.port.replace("smtp", "25") != str(relay.port):
+        return f"it goes to port {mailer.port}, not to {relay.port}"
+    if not msp and route.mailer.lower() != relay.mailer.lower():
+        return f"it goes by mailer {route.mailer}, not by {relay.mailer}"
+    return None
+
+
+def _same(host: str) -> str:
+    """Reduce a host to one spelling: no brackets, and one name for the loopback addresses."""
+    bare = host.strip("[]").lower().removeprefix("ipv6:").rstrip(".")
+    return "localhost" if bare == "::1" or bare.startswith("127.") else bare
