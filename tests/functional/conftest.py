@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,6 +46,7 @@ def mail(tmp_path: Path) -> Path:
     """Give a folder with copies of the stock configuration."""
     folder = tmp_path / "mail"
     folder.mkdir()
+    os.chown(folder, -1, Path("/etc/mail").stat().st_gid)  # who may read what the mc includes
     for name in (*COPIED.values(), "sendmail.conf"):
         shutil.copy2(f"/etc/mail/{name}", folder)
     return folder

@@ -156,12 +156,16 @@ class Applied:
             (self.copy / folder).mkdir(parents=True)
             pristine.run(*pristine.SAME, f"/{folder}/", f"{self.copy / folder}/")
 
-    def put_back(self) -> None:
-        """Bring back the files, and restart sendmail where one differed."""
+    def files(self) -> list[str]:
+        """Bring back the files, and name those that differed."""
         changed: list[str] = []
         for folder in pristine.FOLDERS:
             said = pristine.run(*pristine.SAME, f"{self.copy / folder}/", f"/{folder}/")
             changed += [line for line in said.splitlines() if line[1] == "f"]
-        if changed:
+        return changed
+
+    def put_back(self) -> None:
+        """Bring back the files, and restart sendmail where one differed."""
+        if self.files():
             pristine.run("systemctl", "daemon-reload")
             pristine.run("systemctl", "restart", "sendmail.service")

@@ -57,8 +57,8 @@ def look(wish: Wish = WISH, *, webadmin: bool = True) -> dict:
     report = james.wait_for(
         lambda: seen_whole(send(wish, server, [PASSWORD])), 150, "all dialogues"
     )
-    for msp in (False, True):
-        assert talk_target.listing(msp=msp).total == 0
+    for cf in (WISH.cf, WISH.msp):
+        assert talk_target.listing(cf).total == 0
     assert [path.read_bytes() if path.exists() else b"" for path in DEAD] == dead
     assert report["left behind"] == []
     return report
@@ -119,13 +119,13 @@ def test_other_peoples_mail_is_left_alone(target):
     pristine.run("systemctl", "stop", "sendmail.service")
     try:
         pristine.run("sh", "-c", "printf 'Subject: mine\n\n' | sendmail -Am -odq alice@localhost")
-        before = talk_target.listing().waiting
+        before = talk_target.listing(WISH.cf).waiting
         assert len(before) == 1
         report = send(replace(WISH, runner_timeout=1), WebAdmin(james.WEBADMIN), [PASSWORD])
-        assert talk_target.listing().waiting == before
+        assert talk_target.listing(WISH.cf).waiting == before
         assert report["queue runner"].startswith("no runner took a message within")
         assert [fault for fault in report["wrong"] if "queue runner" in fault]
-        assert talk_target.listing(msp=True).total == 0
+        assert talk_target.listing(WISH.msp).total == 0
     finally:
         pristine.run("systemctl", "start", "sendmail.service")
         pristine.run("sendmail", "-q")

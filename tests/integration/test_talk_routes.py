@@ -115,7 +115,7 @@ def test_programs_mail_takes_the_foretold_way(target):
     for address in ("alice", "x@example.org", "multi", "alice+tag", "root", "|x"):
         argv = ["/usr/sbin/sendmail", "-i", "-N", "never", "--", address]
         assert run(argv, given=b"Subject: route\n\nhi\n").status == 0
-        (waiting,) = listing(msp=True).waiting
+        (waiting,) = listing(MSP).waiting
         said = run(["/usr/sbin/sendmail", "-Ac", "-v", f"-qI{waiting.id}"]).out
         assert tried(said) == foretold(MSP, address)
 

@@ -125,8 +125,9 @@ class _Run:
         self.user = entry.pw_uid, entry.pw_gid
         self.home = entry.pw_dir
         self.folders = {
-            msp: queue.listing(msp=msp, binary=wish.binary).folders
-            for msp in ([False, True] if wish.msp else [False])
+            cf == wish.msp: queue.listing(cf, binary=wish.binary).folders
+            for cf in (wish.cf, wish.msp)
+            if cf
         }
         self.before = _keys(webadmin)
         self.inbox = webadmin.mailbox_count(wish.local_user) if webadmin else None

@@ -84,10 +84,9 @@ def _routes(plan: Plan) -> Part:
 
 def _waiting(plan: Plan) -> Part:
     """Show how many messages wait in each queue, and why."""
-    queues = {"queue": False} | ({"programs' queue": True} if plan.has_programs_queue() else {})
     found: dict[str, Any] = {}
-    for name, msp in queues.items():
-        seen = sendmail_queue.listing(msp=msp, binary=plan.platform.sendmail)
+    for name, cf in zip(("queue", "programs' queue"), plan.cf_paths(), strict=False):
+        seen = sendmail_queue.listing(cf, binary=plan.platform.sendmail)
         found[name] = {"messages": seen.total, "reasons": seen.reasons()}
     wrong = [f"{name}: {one['messages']} messages wait" for name, one in found.items()]
     return found, [said for said, one in zip(wrong, found.values(), strict=True) if one["messages"]]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from james_client.mta.process import TIMEOUT, Done, ProcessError, run, words
+from james_client.scratch import scratch
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,63 @@ def version(binary: str, *, timeout: float = TIMEOUT) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].strip(".").split("."))
 
 
+def require_roots(cf: Path | str, uid: int, mode: int) -> None:
+    """Refuse a cf that others than root could have written.
+
+    sendmail runs the programs that a cf names (F and K lines) as the user that the same cf names
+    (DefaultUser), root included, as soon as it reads it. It must be asked as root all the same: as
+    another user it checks nothing (-bC), does not know the queue and the maps (-bv: "may give
+    misleading output for non-privileged user") and cannot read classes kept from others (-bt).
+    """
+    if uid not in (0, os.geteuid()) or mode & stat.S_IWOTH:
+        raise ProcessError(
+            f"{cf}: belongs to uid {uid} and has mode {stat.S_IMODE(mode):04o}; expected a file "
+            "that root alone can write, since sendmail runs as root what a cf tells it to: look "
+            f"at it, then: chown root {cf}; chmod o-w {cf}"
+        )
+
+
+@contextmanager
+def copy_of(cf: Path | str) -> Iterator[Path]:
+    """Hold a copy of a cf that stays as it is while sendmail reads it.
+
+    Raises ProcessError where it cannot be read, or is not root's.
+    """
+    try:
+        with open(cf, "rb", opener=_as_itself) as stream:
+            seen = os.fstat(stream.fileno())
+            require_roots(cf, seen.st_uid, seen.st_mode)
+            data = stream.read()
+    except OSError as err:
+        raise ProcessError(f"{cf}: cannot be read: {err.strerror}") from None
+    with scratch() as folder:
+        copy = folder / Path(cf).name
+        copy.touch(mode=0o600)
+        copy.write_bytes(data)
+        yield copy
+
+
+def _as_itself(path: str, flags: int) -> int:
+    """Open no link, and wait for no pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def refusal(cf: Path | str, copy: Path, done: Done) -> ProcessError:
+    """Return the error that tells in sendmail's words why it does not like a cf."""
+    return ProcessError(f"{cf}: sendmail refuses it: {words(done).replace(str(copy), str(cf))}")
+
+
 def check(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> None:
     """Have sendmail read a cf and do nothing else.
 
     Raises ProcessError with sendmail's own words when it does not like what it reads.
     Source: sendmail(8), `-bC` (from 8.15 on; before, address test mode with nothing to test).
     """
-    if version(binary, timeout=timeout) >= (8, 15):
-        done = run([binary, "-bC", "-C", str(cf)], timeout=timeout)
-    else:
-        done = run([binary, "-bt", "-C", str(cf)], timeout=timeout)
-    if done.status != 0:
-        raise ProcessError(f"{cf}: sendmail refuses it: {words(done)}")
+    mode = "-bC" if version(binary, timeout=timeout) >= (8, 15) else "-bt"
+    with copy_of(cf) as copy:
+        done = run([binary, mode, "-C", str(copy)], timeout=timeout)
+        if done.status != 0:
+            raise refusal(cf, copy, done)
 
 
 _MAILER = re.compile(
@@ -95,10 +144,11 @@ _TEST_MODE = re.compile(r"^ADDRESS TEST MODE.*\nEnter <ruleset> <address>\n> ", 
 
 def _test_mode(cf: Path | str, command: str, binary: str, timeout: float) -> str:
     """Return what address test mode answers to one command."""
-    done = run([binary, "-C", str(cf), "-bt"], given=f"{command}\n".encode(), timeout=timeout)
-    begun = _TEST_MODE.search(done.out)
-    if done.status != 0 or not begun:
-        before = done.out[: begun.start()] if begun else done.out
-        complaint = words(Done(done.status, before, done.err))
-        raise ProcessError(f"{cf}: sendmail refuses it: {complaint}")
+    with copy_of(cf) as copy:
+        argv = [binary, "-C", str(copy), "-bt"]
+        done = run(argv, given=f"{command}\n".encode(), timeout=timeout)
+        begun = _TEST_MODE.search(done.out)
+        if done.status != 0 or not begun:
+            before = done.out[: begun.start()] if begun else done.out
+            raise refusal(cf, copy, Done(done.status, before, done.err))
     return done.out[begun.end() :].removesuffix("> ")

@@ -6,12 +6,15 @@ Every process has an argument list and a minimal environment.
 from __future__ import annotations
 
 import os
+import pwd
+import random
 import selectors
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from james_client.errors import FaultError
@@ -20,6 +23,8 @@ from james_client.scrub import scrub
 TIMEOUT = 30.0  # seconds
 _LIMIT = 32 * 1024 * 1024
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/"}
+# systemd's range for users that last no longer than their process: no file is ever theirs.
+_FLEETING = range(61184, 65520)
 
 
 class ProcessError(FaultError):
@@ -42,10 +47,13 @@ def run(
     timeout: float = TIMEOUT,
     user: tuple[int, int] | None = None,
     environment: Mapping[str, str] = _ENVIRONMENT,
+    cwd: str = "/",
+    whole: bool = False,
 ) -> Done:
     """Run one process to its end and return what it printed.
 
-    `given` is its standard input, `timeout` is in seconds, `user` a uid and gid to run as.
+    `given` is its standard input, `timeout` is in seconds, `user` a uid and gid to run as; with
+    `whole` what it leaves running is killed at its end.
     Raises ProcessError when it cannot be started, exceeds its time (it is killed then, with all
     that it started) or prints more than 32 MiB.
     """
@@ -61,17 +69,36 @@ def run(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=dict(environment),
-                cwd="/",
+                cwd=cwd,
                 start_new_session=True,
                 **who,  # type: ignore[call-overload]
             )
         except (OSError, ValueError) as err:
-            raise ProcessError(f"{name}: cannot be started: {_cause(err)}") from None
+            as_whom = "" if user is None else f" as uid {user[0]}, gid {user[1]}"
+            raise ProcessError(f"{name}: cannot be started{as_whom}: {_cause(err)}") from None
+    ended = False
     try:
         out, err_out = _collect(process, name, timeout)
+        ended = True
     finally:
-        _end(process)
+        _end(process, kill=whole or not ended)
     return Done(process.returncode, out, err_out)
+
+
+def stranger() -> int:
+    """Return a uid that nobody has: what runs as it can use nothing of anybody's.
+
+    Raises ProcessError where all of the range that systemd keeps for such users is taken.
+    """
+    for uid in random.sample(_FLEETING, 100):
+        try:
+            pwd.getpwuid(uid)
+        except KeyError:
+            return uid
+    raise ProcessError(
+        f"no unprivileged uid is free; expected one of {_FLEETING[0]} to {_FLEETING[-1]} to belong "
+        "to no user"
+    )
 
 
 def _cause(err: Exception) -> str:
@@ -96,24 +123,28 @@ def _collect(process: subprocess.Popen[bytes], name: str, timeout: float) -> tup
                     selector.unregister(key.fd)
                 elif sum(map(len, parts.values())) > _LIMIT:
                     raise ProcessError(f"{name}: printed more than {_LIMIT} bytes and was stopped")
-        try:
-            process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise ProcessError(
-                f"{name}: did not end within {timeout:g} s and was stopped"
-            ) from None
+    while not _has_ended(process):
+        if time.monotonic() >= deadline:
+            raise ProcessError(f"{name}: did not end within {timeout:g} s and was stopped")
+        time.sleep(0.001)
     out, err = (bytes(part).decode("utf-8", "surrogateescape") for part in parts.values())
     return out, err
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that still lives, and its children by their session; free its pipes."""
-    if process.poll() is None:
-        try:
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a process is at its end, and leave it waited for: its group keeps its name."""
+    try:
+        return bool(os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+    except ChildProcessError:
+        return True
+
+
+def _end(process: subprocess.Popen[bytes], *, kill: bool) -> None:
+    """Wait for a process, kill it first with its group if need be; free its pipes."""
+    if kill:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
-        process.wait()
+    process.wait()
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from james_client.mta.ask import copy_of
 from james_client.mta.process import TIMEOUT, ProcessError, run, words
 from james_client.scrub import scrub
 
@@ -53,14 +54,15 @@ _ENTRY = re.compile(r"^([A-Za-z0-9]{6,})([*X?-]?)\s+(\d+)\s\S+ \S+ +\d+ \d\d:\d\
 _TOTAL = re.compile(r"^\s*Total requests: (\d+)")
 
 
-def listing(*, msp: bool = False, binary: str, timeout: float = TIMEOUT) -> Queue:
-    """Return what waits in the queue, or with `msp` in the submission program's.
+def listing(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> Queue:
+    """Return what waits in the queue of a cf: sendmail's, or the submission program's.
 
     Raises ProcessError when sendmail cannot tell. Source: mailq(1).
     """
-    done = run([binary, "-Ac" if msp else "-Am", "-bp"], timeout=timeout)
+    with copy_of(cf) as copy:
+        done = run([binary, "-C", str(copy), "-bp"], timeout=timeout)
     if done.status != 0 or not _TOTAL.search(done.out.splitlines()[-1] if done.out else ""):
-        raise ProcessError(f"{binary} -bp: the queue cannot be listed: {words(done)}")
+        raise ProcessError(f"{cf}: its queue cannot be listed: {words(done)}")
     return parse(done.out)
 
 

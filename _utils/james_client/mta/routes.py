@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from james_client.mta.ask import ListedMailer
-from james_client.mta.process import TIMEOUT, ProcessError, run, words
+from james_client.mta.ask import ListedMailer, copy_of, refusal
+from james_client.mta.process import TIMEOUT, ProcessError, run
 from james_client.mta.trace import DEBUG, Route, TraceError, read
-from james_client.scratch import scratch
 
 
 class Relay(Protocol):
@@ -28,14 +27,13 @@ def routes(
     addresses: Sequence[str],
     *,
     binary: str,
-    switch_file: Path | str | None = None,
     timeout: float = TIMEOUT,
 ) -> list[Route]:
     """Return where sendmail would send each address, without DNS and without sending.
 
     One process for all of them. It is sendmail's own verification that decides: aliases,
     +details and ruleset 5 count as in a delivery. An alias with several members gives several
-    routes. `switch_file` replaces the service switch file that turns DNS off.
+    routes.
     Raises ProcessError when an address cannot be one, or sendmail cannot read the cf.
     Source: sendmail(8), `-bv`; operations guide, 5.6 (ServiceSwitchFile).
     """
@@ -43,16 +41,15 @@ def routes(
         _must_be_one(address)
     if not addresses:
         return []
-    with scratch() as folder:
-        if switch_file is None:
-            switch_file = folder / "switch"
-            switch_file.write_text("hosts files\n", encoding="ascii")
-            # sendmail reads it after it has given up root for the submission program's user.
-            folder.chmod(0o755)
-        argv = [binary, "-C", str(cf), f"-OServiceSwitchFile={switch_file}", "-bv", DEBUG, "--"]
+    with copy_of(cf) as copy:
+        switch = copy.with_name("switch")
+        switch.write_text("hosts files\n", encoding="ascii")
+        # sendmail reads it after it has given up root for the submission program's user.
+        copy.parent.chmod(0o755)
+        argv = [binary, "-C", str(copy), f"-OServiceSwitchFile={switch}", "-bv", DEBUG, "--"]
         done = run([*argv, *addresses], timeout=timeout)
-    if "--parseaddr(" not in done.out:
-        raise ProcessError(f"{cf}: sendmail refuses it: {words(done)}")
+        if "--parseaddr(" not in done.out:
+            raise refusal(cf, copy, done)
     try:
         return read(done.out, addresses)
     except TraceError as err:

@@ -8,9 +8,9 @@ from functools import partial
 
 from james_client.changes import Changes
 from james_client.files import place as files
+from james_client.mta import m4
 from james_client.run import owed
 from james_client.run.plan import Plan
-from james_client.run.proof import is_build_of
 
 
 def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
@@ -58,7 +58,11 @@ def restore(plan: Plan, backup: str, *, holder: str, test: bool, force: bool = F
 
 def _nobodys_work(plan: Plan) -> list[str]:
     """Return the files that the platform's tools have made from ours: nobody's edits."""
-    built = [cf for mc, cf in plan.managed_mcs() if is_build_of(mc, cf)]
+    built = [
+        cf
+        for mc, cf in plan.managed_mcs()
+        if m4.is_build_of(files.read(cf).data or b"", files.read(mc).data or b"", mc)
+    ]
     return [*plan.generated(), *built]
 
 

@@ -5,9 +5,7 @@ The proof looks at the candidates, never at the live files, so a refused one has
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,15 +13,13 @@ from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
 from james_client.files import place as files
-from james_client.mta import ask
+from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
 from james_client.run.plan import Plan, RunError, naming
 from james_client.scratch import scratch
 from james_client.wishes.settings import Settings
-
-M4_TIMEOUT = 60.0  # seconds
 
 
 def prove(plan: Plan) -> list[str]:
@@ -34,12 +30,13 @@ def prove(plan: Plan) -> list[str]:
     RunError or ProcessError, naming the route.
     """
     plan.refuse_relaying_to_itself()
-    changed = {candidate.before.path for candidate in plan.candidates()}
+    changed = {candidate.before.path: candidate.before for candidate in plan.candidates()}
     notes: list[str] = []
     with scratch() as folder:
         for path in plan.cf_paths():
             if path not in changed:
                 continue
+            ask.require_roots(path, changed[path].uid, changed[path].mode)
             copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
             try:
@@ -49,8 +46,8 @@ def prove(plan: Plan) -> list[str]:
             except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
-            if {mc, cf} & changed:
-                _prove_rebuild(plan, mc, cf, folder)
+            if {mc, cf} & changed.keys():
+                _prove_rebuild(plan, mc, cf)
                 notes.append(f"{mc} builds the same")
     return [note for note in notes if note]
 
@@ -105,54 +102,11 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
     return f"by {title} {len(forms)} address forms reach James"
 
 
-def _prove_rebuild(plan: Plan, mc: str, cf: str, folder: Path) -> None:
+def _prove_rebuild(plan: Plan, mc: str, cf: str) -> None:
     """Build the candidate mc with m4, as the platform will, and look for what it lacks."""
-    copy = Path(folder, Path(mc).name)
-    copy.write_bytes(plan.rendered(mc) or b"")
-    built = _m4(str(copy), mc)
+    built = m4.build(plan.rendered(mc) or b"", mc)
     if gone := _lost(plan, mc, cf, built):
         raise RunError(f"{mc}: a rebuilt {cf} would lack: {'; '.join(gone)}")
-
-
-def _m4(path: str, mc: str) -> bytes:
-    """Return what m4 builds from a file that stands for an mc; raise RunError in m4's words."""
-    m4 = shutil.which("m4")
-    if m4 is None:
-        raise RunError(
-            f"{mc}: m4 is not installed; expected it, since the mc is kept in step (mc:manage)"
-        )
-    try:
-        built = subprocess.run(
-            [m4, path],
-            cwd=Path(mc).parent,
-            capture_output=True,
-            timeout=M4_TIMEOUT,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise RunError(f"{mc}: m4 did not end within {M4_TIMEOUT:.0f} s") from None
-    if built.returncode:
-        words = built.stderr.decode(errors="replace").replace(path, mc).strip()
-        said = words[-500:] or f"it ended with status {built.returncode}"
-        raise RunError(f"{mc}: m4 refuses it: {said}")
-    return built.stdout
-
-
-def is_build_of(mc: str, cf: str) -> bool:
-    """Tell whether a cf on the disk is what m4 builds from its mc, its date and place apart.
-
-    Debian's tools write the mc as a comment at the end.
-    """
-    built, found = _undated(_m4(mc, mc)), _undated(files.read(cf).data or b"")
-    quoted = {b"# " + line for line in (files.read(mc).data or b"").splitlines()}
-    quoted |= {f"### {mc} ###".encode(), b"# "}
-    return found[: len(built)] == built and quoted.issuperset(found[len(built) :])
-
-
-def _undated(cf: bytes) -> list[bytes]:
-    dated = (b"##### built by ", b"##### in ", b"##### using ")
-    return [line for line in cf.splitlines() if not line.startswith(dated)]
 
 
 def verify(plan: Plan) -> list[str]:
@@ -176,7 +130,10 @@ def lost_by_rebuild(plan: Plan) -> dict[str, list[str]]:
 
     Empty where nothing rebuilds it, because there is no mc or no m4.
     """
-    return {cf: _lost(plan, mc, cf, _m4(mc, mc)) for mc, cf in plan.rebuildable_mcs()}
+    return {
+        cf: _lost(plan, mc, cf, m4.build(files.read(mc).data or b"", mc))
+        for mc, cf in plan.rebuildable_mcs()
+    }
 
 
 def _lost(plan: Plan, mc: str, cf: str, built: bytes) -> list[str]:

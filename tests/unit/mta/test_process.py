@@ -1,14 +1,16 @@
 """Processes end in time, say no more than they may, and see no more than they need."""
 
-import time
+import os
+import pwd
+import signal
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from james_client.mta.ask import ListedMailer, mailers, names, version
-from james_client.mta.process import ProcessError, run, words
+from james_client.mta.process import ProcessError, run, stranger, words
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
+from mta_world import wait_for_end
 
 
 def test_output_status_and_input_come_back():
@@ -31,18 +33,33 @@ def test_a_process_that_hangs_is_stopped_with_its_children(tmp_path):
     alive = tmp_path / "pid"
     with pytest.raises(ProcessError, match=r"sh: did not end within 0\.5 s and was stopped"):
         run(["/bin/sh", "-c", f"sleep 300 & echo $! > {alive}; wait"], timeout=0.5)
-    child = int(alive.read_text())
-    deadline = time.monotonic() + 10
-    while _lives(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _lives(child)
+    wait_for_end(int(alive.read_text()))
 
 
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def test_who_holds_the_output_open_is_stopped_too(tmp_path):
+    """A process that is at its end already, but whose child goes on with its output."""
+    alive = tmp_path / "pid"
+    with pytest.raises(ProcessError, match="did not end within"):
+        run(["/bin/sh", "-c", f"sleep 300 & echo $! > {alive}"], timeout=0.5)
+    wait_for_end(int(alive.read_text()))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_process_leaves_running_is_killed_if_asked(whole):
+    """And the twin: sendmail's deliveries in the background go on otherwise."""
+    child = int(run(["/bin/sh", "-c", "sleep 300 >&- 2>&- & echo $!"], whole=whole).out)
+    if whole:
+        wait_for_end(child)
+    else:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_stranger_has_no_name():
+    """Nothing of anybody's can be used by it."""
+    with pytest.raises(KeyError):
+        pwd.getpwuid(stranger())
+    with pytest.raises(ProcessError, match="cannot be started as uid 4294967294, gid 0"):
+        run(["/nonexistent"], user=(2**32 - 2, 0))
 
 
 def test_endless_output_is_stopped():

@@ -1,0 +1,112 @@
+"""What other users of the host plant is not run as root, not believed and does no harm."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rebuild_world as world
+from support import pristine
+
+CF, MC, INCLUDED = world.CF, world.MC, Path("/etc/mail/m4/provider.m4")
+PLANTED = Path("/var/tmp/planted")  # one empty file for each run, named after the uid that ran it
+SAYS_WHO = Path("/var/tmp/says-who")
+LOOKS = ("status", "dry run", "one step", "way back")
+
+
+def looking(call: Callable[..., Any], how: str) -> Any:
+    """Have the formula read and prove the host's configuration, in one of its ways."""
+    if how == "status":
+        return call("sendmail_james.status")
+    if how == "dry run":
+        return call("state.apply", world.STEPS, "test=True")
+    if how == "one step":
+        return call("sendmail_james.relay")
+    return call("state.apply", "sendmail_james.clean", "test=True")
+
+
+@pytest.fixture(scope="module")
+def applied(module_call: Any) -> world.Applied:
+    """Apply the formula once."""
+    pristine.remember()
+    pristine.restore(listening=False)
+    steps = ",".join(f"sendmail_james.{one}" for one in ("daemon", "relay", "loop", "auth"))
+    world.apply(module_call, steps, pillar=world.formula(verify={"routes": False}))
+    pristine.run("systemctl", "stop", "sendmail.service")
+    return world.Applied()
+
+
+@pytest.fixture
+def host(applied: world.Applied, module_call: Any) -> Iterator[Any]:
+    """Give a salt-call on a host that the formula was applied to, with nothing planted yet."""
+    shutil.rmtree(PLANTED, ignore_errors=True)
+    PLANTED.mkdir()
+    PLANTED.chmod(0o1777)
+    SAYS_WHO.write_text(f'#!/bin/sh\n/usr/bin/mktemp "{PLANTED}/$(id -u).XXXXXX"\n')
+    SAYS_WHO.chmod(0o755)
+    yield module_call
+    shutil.rmtree(PLANTED)
+    applied.files()
+
+
+def planted() -> set[str]:
+    """Give the uids that ran what was planted."""
+    return {path.name.split(".")[0] for path in PLANTED.iterdir()}
+
+
+def as_smmta(*command: str) -> None:
+    """Run a command as the user who owns /etc/mail on Debian."""
+    pristine.run("runuser", "-u", "smmta", "--", *command)
+
+
+def replace_as_smmta(path: Path, text: str) -> None:
+    """Put another file in place of one, as /etc/mail's owner may."""
+    source = Path("/var/tmp/new")
+    source.write_text(text, "latin-1")
+    as_smmta("sh", "-c", f"rm -f {path} && cp {source} {path}")
+    source.unlink()
+
+
+@pytest.mark.parametrize("how", LOOKS)
+def test_m4_runs_no_command_of_an_included_file_as_root(host: Any, how: str) -> None:
+    replace_as_smmta(INCLUDED, f"syscmd(`{SAYS_WHO}')dnl\n")
+    if how in ("dry run", "one step"):  # something to prove
+        CF.write_text(re.sub("(?m)^DS.*", "DS", CF.read_text("latin-1")), "latin-1")
+    looking(host, how)
+    assert planted(), "m4 did not read what was planted"
+    assert "0" not in planted()
+    assert "101" not in planted()
+
+
+@pytest.mark.parametrize("how", LOOKS[:3])
+def test_a_cf_that_is_not_roots_is_not_read_as_root(host: Any, how: str) -> None:
+    runs = f"O DefaultUser=root\nF{{Planted}}|{SAYS_WHO}\n"
+    replace_as_smmta(CF, runs + re.sub("(?m)^DS.*", "DS", CF.read_text("latin-1")))
+    said = str(looking(host, how))
+    assert planted() == set()
+    assert f"{CF}: belongs to uid" in said and f"chown root {CF}" in said
+
+    shutil.chown(CF, "root")  # the twin: what was planted does run, once the file is root's
+    looking(host, how)
+    assert "0" in planted()
+
+
+def test_what_m4_may_not_read_is_named(host: Any) -> None:
+    assert host("sendmail_james.status").data["after a rebuild"] == {
+        str(CF): "the same",
+        str(world.MSP_CF): "the same",
+    }, "what Debian includes only its group may read"
+    shutil.chown(INCLUDED, "root", "root")
+    INCLUDED.chmod(0o600)
+    said = host("sendmail_james.status").data["after a rebuild"]
+    assert f"{INCLUDED} is 0600 root:root, but m4 must not run as root" in said
+    assert "for all, or for group smmsp" in said and "Permission denied" in said
+
+
+def test_an_mc_that_its_group_alone_may_read_is_built(host: Any) -> None:
+    MC.chmod(0o600)
+    assert host("sendmail_james.status").data["after a rebuild"][str(CF)] == "the same"
