@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import rebuild_world as world
+from james_client.mta import queue
 from support import pristine
 
 CF, MC, INCLUDED = world.CF, world.MC, Path("/etc/mail/m4/provider.m4")
@@ -110,3 +111,17 @@ def test_what_m4_may_not_read_is_named(host: Any) -> None:
 def test_an_mc_that_its_group_alone_may_read_is_built(host: Any) -> None:
     MC.chmod(0o600)
     assert host("sendmail_james.status").data["after a rebuild"][str(CF)] == "the same"
+
+
+def test_what_smmsp_links_to_is_not_removed_from_the_queue(host: Any) -> None:
+    victim = Path("/var/spool/mqueue/df6ANVICTIM00001")
+    victim.write_text("somebody else's mail")
+    ours, token = Path("/var/spool/mqueue-client"), "0123456789abcdef"
+    plant = f"ln -s {victim.parent} {ours}/df && echo 'H??X: {token}' >{ours}/qf{victim.name[2:]}"
+    pristine.run("runuser", "-u", "smmsp", "--", "sh", "-c", plant)
+    (found,) = queue.find([str(ours)], token)
+    assert queue.remove(found, token, 0)
+    assert not found.control.exists()
+    assert victim.read_text() == "somebody else's mail"
+    victim.unlink()
+    (ours / "df").unlink()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from james_client.mta.ask import copy_of
@@ -16,6 +18,7 @@ from james_client.mta.process import TIMEOUT, ProcessError, run, words
 from james_client.scrub import scrub
 
 _PIECES = ("qf", "hf", "Qf", "df", "xf", "tf")
+_SUBFOLDERS = ("qf", "df", "xf")
 _LOOK = 1024 * 1024
 
 
@@ -97,8 +100,9 @@ def _more(item: Waiting, line: str) -> Waiting:
 
 @dataclass(frozen=True)
 class Found:
-    """A queued message that carries a token: its control file, and why it waits."""
+    """A queued message that carries a token: its queue folder, control file, and why it waits."""
 
+    folder: Path
     control: Path
     reason: str | None
 
@@ -114,39 +118,68 @@ def find(folders: Sequence[str], token: str) -> list[Found]:
 
 
 def _find(folder: Path, token: bytes) -> Iterator[Found]:
-    for control in _files(folder, "qf"):
-        head = _read(control)
-        if token in head or any(token in _read(body) for body in _pieces(control, ("df",))):
-            reason = re.search(rb"(?m)^M(.*)$", head)
-            yield Found(control, scrub(reason[1].decode("utf-8", "replace")) if reason else None)
+    with _places(folder) as places:
+        for below, place in places.items():
+            for name in _controls(place):
+                head = _read(place, name)
+                if token in head or _carries(places, name, ("df",), token):
+                    reason = re.search(rb"(?m)^M(.*)$", head)
+                    said = scrub(reason[1].decode("utf-8", "replace")) if reason else None
+                    yield Found(folder, folder / below / name, said)
 
 
-def _files(folder: Path, prefix: str) -> list[Path]:
-    """List the files of a kind, in a queue folder or in its qf/df/xf subfolders."""
-    places = [place for place in (folder, folder / prefix) if place.is_dir()]
-    return [path for place in places for path in sorted(place.glob(f"{prefix}?*"))]
+def _controls(place: int) -> list[str]:
+    with os.scandir(place) as entries:
+        return sorted(entry.name for entry in entries if re.match("qf.", entry.name))
 
 
-def _pieces(control: Path, prefixes: Sequence[str]) -> list[Path]:
-    """Return the files that belong to a control file."""
-    top = control.parent.parent if control.parent.name == "qf" else control.parent
-    places = [(place, prefix) for prefix in prefixes for place in (top, top / prefix)]
-    paths = [place / (prefix + control.name[2:]) for place, prefix in places]
-    return [path for path in paths if path.is_file() and not path.is_symlink()]
+@contextmanager
+def _places(folder: Path) -> Iterator[dict[str, int]]:
+    """Open a queue folder and its subfolders, where sendmail may keep qf, df and xf files apart.
+
+    All that follows goes by these descriptors. Who owns a queue may put links into it, so none is
+    followed but one in a folder that is root's alone, such as /var/spool.
+    """
+    with ExitStack() as opened:
+        above = folder.parent.stat()
+        roots = above.st_uid == 0 and not above.st_mode & 0o022
+        found: dict[str, int] = {}
+        for name in ("", *_SUBFOLDERS):
+            flags = os.O_RDONLY | os.O_DIRECTORY
+            try:
+                if name == "":
+                    place = os.open(folder, flags | (0 if roots else os.O_NOFOLLOW))
+                else:
+                    place = os.open(name, flags | os.O_NOFOLLOW, dir_fd=found[""])
+            except OSError:
+                if name == "":
+                    break
+                continue
+            opened.callback(os.close, place)
+            found[name] = place
+        yield found
 
 
-def _read(path: Path) -> bytes:
+def _carries(
+    places: Mapping[str, int], control: str, prefixes: Sequence[str], token: bytes
+) -> bool:
+    """Tell whether a token is in one of the files of a message."""
+    names = [prefix + control[2:] for prefix in prefixes]
+    return any(token in _read(place, name) for place in places.values() for name in names)
+
+
+def _read(place: int, name: str) -> bytes:
     try:
-        with open(path, "rb", opener=_own) as stream:
+        with open(name, "rb", opener=partial(_own, place)) as stream:
             return stream.read(_LOOK)
     except OSError:
         # Delivered and removed meanwhile, or not a file of sendmail's.
         return b""
 
 
-def _own(path: str, flags: int) -> int:
+def _own(place: int, name: str, flags: int) -> int:
     """Open neither a link nor a pipe: the submission program's user may write there."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
 
 
 def gone(control: Path, deadline: float) -> bool:
@@ -163,20 +196,31 @@ def remove(found: Found, token: str, deadline: float) -> bool:
 
     Takes sendmail's own lock first, and looks for the token again under it.
     """
+    name = found.control.name
+    below = str(found.control.relative_to(found.folder).parent)
     while True:
         try:
-            with open(found.control, "rb+", opener=_own) as control:
-                # sendmail locks with flock or with fcntl, depending on how it was built.
-                fcntl.flock(control, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                fcntl.lockf(control, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if any(token.encode() in _read(path) for path in _pieces(found.control, _PIECES)):
-                    for path in _pieces(found.control, _PIECES):
-                        with suppress(FileNotFoundError):
-                            path.unlink()
-                return True
-        except FileNotFoundError:
+            with _places(found.folder) as places:
+                place = places["" if below == "." else below]
+                with open(name, "rb+", opener=partial(_own, place)) as control:
+                    # sendmail locks with flock or with fcntl, depending on how it was built.
+                    fcntl.flock(control, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.lockf(control, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if _carries(places, name, _PIECES, token.encode()):
+                        _unlink(places, name)
+            return True
+        except (FileNotFoundError, KeyError):
             return True
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.05)
+
+
+def _unlink(places: Mapping[str, int], control: str) -> None:
+    for prefix in _PIECES:
+        for place in places.values():
+            name = prefix + control[2:]
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(os.stat(name, dir_fd=place, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=place)

@@ -137,6 +137,63 @@ def test_links_and_pipes_in_a_queue_are_not_followed(queue, tmp_path_factory):
     assert outside.exists()
 
 
+VICTIM = "AAAAAA0001"  # a message of somebody else's, in the fixture `queue`
+
+
+def planted(queue: Path, ours: Path, how: str) -> Path:
+    """Have a queue's owner make ours out of another's message; give the folder to search."""
+    os.chown(ours, 12345, 12345)
+    (ours / f"qf{VICTIM}").write_text(f"H??X: {TOKEN}\n")
+    if how == "subfolders":
+        for kind in ("df", "xf"):
+            (ours / kind).symlink_to(queue)
+    elif how == "qf folder":
+        (ours / f"qf{VICTIM}").unlink()
+        (queue / f"qf{VICTIM}").write_text(f"H??X: {TOKEN}\n")
+        (ours / "qf").symlink_to(queue)
+    elif how == "files":
+        for kind in ("df", "xf"):
+            (ours / f"{kind}{VICTIM}").symlink_to(queue / f"{kind}{VICTIM}")
+    elif how == "hard links":
+        for kind in ("df", "xf"):
+            os.link(queue / f"{kind}{VICTIM}", ours / f"{kind}{VICTIM}")
+    elif how == "queue":
+        (queue / f"qf{VICTIM}").write_text(f"H??X: {TOKEN}\n")
+        (ours / "q1").symlink_to(queue)
+        return ours / "q1"
+    return ours
+
+
+@pytest.mark.parametrize("how", ["subfolders", "qf folder", "files", "hard links", "queue"])
+def test_what_links_lead_to_is_not_removed(queue, tmp_path_factory, how):
+    """A queue belongs to another user than root: he must not choose what root removes."""
+    folder = planted(queue, tmp_path_factory.mktemp("ours"), how)
+    others = sorted(queue.iterdir())
+    for item in find([str(folder)], TOKEN):
+        assert remove(item, TOKEN, 0)
+    assert sorted(queue.iterdir()) == others
+
+
+def test_a_link_swapped_in_after_the_search_is_not_followed(queue, tmp_path_factory):
+    """Nothing that was looked at by name is used by name later."""
+    ours = planted(queue, tmp_path_factory.mktemp("ours"), "none")
+    (item,) = find([str(ours)], TOKEN)
+    others = sorted(queue.iterdir())
+    (ours / "df").symlink_to(queue)
+    assert remove(item, TOKEN, 0)
+    assert sorted(queue.iterdir()) == others
+
+
+def test_a_queue_that_root_has_moved_is_searched(queue, tmp_path_factory):
+    """The twin: /var/spool/mqueue may be a link, in a folder that is root's alone."""
+    moved = tmp_path_factory.mktemp("spool") / "mqueue"
+    moved.symlink_to(queue)
+    message(queue, "BBBBBB0001", head=f"H??X-Token: {TOKEN}.")
+    (item,) = find([str(moved)], TOKEN)
+    assert remove(item, TOKEN, 0)
+    assert find([str(moved)], TOKEN) == []
+
+
 def test_a_file_that_is_gone_is_not_waited_for(tmp_path):
     """And one that stays is waited for no longer than said."""
     assert gone(tmp_path / "qfAAAAAA0001", time.monotonic() + 60)
