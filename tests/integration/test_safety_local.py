@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 import rebuild_world as world
 from james_client.mta import queue
-from support import pristine
+from support import james, pristine
 
 CF, MC, INCLUDED = world.CF, world.MC, Path("/etc/mail/m4/provider.m4")
 PLANTED = Path("/var/tmp/planted")  # one empty file for each run, named after the uid that ran it
@@ -125,3 +128,51 @@ def test_what_smmsp_links_to_is_not_removed_from_the_queue(host: Any) -> None:
     assert victim.read_text() == "somebody else's mail"
     victim.unlink()
     (ours / "df").unlink()
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Hold processes that end with the test, and stop sendmail then."""
+    found: list[subprocess.Popen[bytes]] = []
+    yield found
+    for process in found:
+        process.kill()
+        process.wait()
+    pristine.run("systemctl", "stop", "sendmail.service")
+
+
+def test_processes_that_call_themselves_runners_are_not_believed(
+    host: Any, started: list[subprocess.Popen[bytes]]
+) -> None:
+    fake = shutil.copy("/bin/sleep", "/var/tmp/sendmail")
+    for title in ("MTA: Queue runner@00:01:00", "MSP: Queue runner@00:01:00"):
+        user = "smmsp" if "MSP" in title else "bob"
+        argv = ["setpriv", "--reuid", user, "--clear-groups", "bash", "-c"]
+        argv += [f'exec -a "sendmail: {title} for /var/spool/mqueue" {fake} 300']
+        started.append(subprocess.Popen(argv))
+    james.wait_for(lambda: len(runners()) == len(started), 60, "the fakes")
+    page = host("sendmail_james.status").data
+    assert page["queue runners"] == {"queue": False, "programs' queue": False}
+    assert "no queue runner lives" in page["wrong"]
+
+
+def test_a_runner_that_outlives_the_restart_is_named(
+    host: Any, started: list[subprocess.Popen[bytes]]
+) -> None:
+    pristine.run("sendmail", "-L", "lost", "-q1m", "-OPidFile=/var/tmp/lost.pid")
+    (lost,) = james.wait_for(runners, 60, "the runner whose pid file is lost")
+    said = world.refused(host, "sendmail_james.service")
+    assert f"queue runner {lost} has outlived the restart" in said and f"kill {lost}" in said
+    page = host("sendmail_james.status").data
+    assert any("not restarted yet" in one for one in page["wrong"]), "it is owed until it is done"
+
+    os.kill(lost, signal.SIGKILL)
+    assert world.RUNNERS in world.apply(host, "sendmail_james.service")
+    assert world.apply(host, "sendmail_james.service") == {}
+    assert len(runners()) == 2, "one for each queue"
+
+
+def runners() -> list[int]:
+    """Give the pids of all that call themselves queue runners."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "Queue runner@" in line]

@@ -11,7 +11,7 @@ from james_client.files import place as files
 from james_client.james import account as james_account
 from james_client.mta import processes
 from james_client.mta import queue as sendmail_queue
-from james_client.run import owed, proof
+from james_client.run import owed, proof, service
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.steps import drift
@@ -36,12 +36,12 @@ def status(plan: Plan) -> dict[str, Any]:
 
 
 def _listeners(plan: Plan) -> Part:
-    seen = processes.look(plan.platform.submit_user).listeners
+    seen = processes.look(service.signs(plan)).listeners
     return {f"{one.address}:{one.port}": one.program or "not seen" for one in seen}, []
 
 
 def _runners(plan: Plan) -> Part:
-    seen = processes.look(plan.platform.submit_user)
+    seen = processes.look(service.signs(plan))
     wrong = []
     if owed.is_owed(plan):
         wrong.append(f"files went live and sendmail was not restarted yet: {plan.platform.restart}")

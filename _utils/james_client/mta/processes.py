@@ -1,16 +1,43 @@
-"""See which of sendmail's processes live and who listens on the mail ports, starting no process."""
+"""See which of sendmail's processes live and who listens on the mail ports, starting no process.
+
+A process may call itself what it likes: it is sendmail's by its executable and its user.
+"""
 
 from __future__ import annotations
 
+import os
 import pwd
+import re
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 PORTS = (25, 465, 587)
 START_TIMEOUT = 60.0  # seconds until restarted queue runners must be seen
+_END_TIMEOUT = 10.0  # seconds until those of before the restart must be gone
 _POLL = 0.2  # seconds
+_MAILERCONF = Path("/etc/mail/mailer.conf")
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Say what tells sendmail's processes: its program, and the users of its queue runners.
+
+    binary
+        the path by which it is called
+    queue_user
+        a name or uid besides root's, whom a runner of the queue may work as (RunAsUser)
+    submit_user
+        the user whom the runner of programs' queue works as
+    """
+
+    binary: str
+    queue_user: str
+    submit_user: str
 
 
 @dataclass(frozen=True)
@@ -20,15 +47,61 @@ class Listener:
     port: int
     address: str
     program: str | None
+    sendmail: bool
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One process that works on a queue; psutil's process is the same only while it lives.
+
+    programs
+        whether it is programs' queue
+    lasting
+        whether it goes on until it is stopped, and is not one that delivers and ends
+    """
+
+    process: psutil.Process
+    programs: bool
+    lasting: bool
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Hold what was seen: whether each queue has a runner, and who listens on the mail ports."""
+    """Hold what was seen: who runs the queues, and who listens on the mail ports.
 
-    queue_runner: bool
-    programs_runner: bool
+    unseen
+        the pids of those who call themselves runners, but whose program root alone can see
+    """
+
+    runners: tuple[Runner, ...]
     listeners: tuple[Listener, ...]
+    unseen: tuple[int, ...]
+
+    @property
+    def queue_runner(self) -> bool:
+        """Tell whether the queue has a runner."""
+        return any(not runner.programs for runner in self.runners)
+
+    @property
+    def programs_runner(self) -> bool:
+        """Tell whether programs' queue has one."""
+        return any(runner.programs for runner in self.runners)
+
+    def since(self, before: Collection[Runner]) -> Processes:
+        """Return the same without the runners that lived before."""
+        old = {runner.process for runner in before}
+        young = tuple(runner for runner in self.runners if runner.process not in old)
+        return Processes(young, self.listeners, self.unseen)
+
+    def survivors(self, before: Collection[Runner]) -> list[str]:
+        """Name the lasting runners that lived before a restart, and how to end them."""
+        old = {runner.process for runner in before if runner.lasting}
+        return [
+            f"queue runner {runner.process.pid} has outlived the restart and works with the older "
+            f"configuration: kill {runner.process.pid}"
+            for runner in self.runners
+            if runner.process in old
+        ]
 
     def wrong(self, *, programs: bool) -> list[str]:
         """Say what is missing of "runs its queues and listens nowhere".
@@ -39,59 +112,99 @@ class Processes:
         found = [
             f"sendmail listens on port {listener.port}"
             for listener in self.listeners
-            if (listener.program or "").startswith("sendmail")
+            if listener.sendmail
         ]
         if not self.queue_runner:
             found.append("no queue runner lives")
         if programs and not self.programs_runner:
             found.append("no queue runner lives for programs' mail")
+        if self.unseen and not (self.queue_runner and (self.programs_runner or not programs)):
+            shown = ", ".join(map(str, self.unseen))
+            found.append(f"whether process {shown} is sendmail's, root alone can see")
         return found
 
 
-def look(submit_user: str) -> Processes:
-    """Return what lives now.
-
-    submit_user
-        the user that the submission program's queue runner runs as; all others' runners are the
-        queue's
-    """
-    queue = programs = False
-    names: dict[int, str] = {}
-    for process in psutil.process_iter(["pid", "name", "uids", "cmdline", "status"]):
-        name, uids = process.info["name"] or "", process.info["uids"]
-        names[process.info["pid"]] = name
+def look(signs: Signs) -> Processes:
+    """Return what lives now."""
+    binaries = _binaries(signs.binary)
+    queue_uids = {0, _uid(signs.queue_user)}
+    submit_uid = _uid(signs.submit_user)
+    runners: list[Runner] = []
+    unseen: list[int] = []
+    programs: dict[int | None, tuple[str, bool]] = {}
+    for process in psutil.process_iter(["pid", "name", "exe", "uids", "cmdline"]):
+        pid, uids, name = process.info["pid"], process.info["uids"], process.info["name"] or ""
+        exe = process.info["exe"]
+        is_sendmail = bool(exe) and exe.removesuffix(" (deleted)") in binaries
+        programs[pid] = (Path(exe).name if exe else name, is_sendmail)
         title = " ".join(process.info["cmdline"] or ())
-        if name.startswith("sendmail") and uids and "ueue" in title:
-            if uids.effective == _uid(submit_user):
-                programs = True
-            else:
-                queue = True
-    listeners = sorted(
-        {
-            (socket.laddr.port, socket.laddr.ip, names.get(socket.pid or 0))
-            for socket in psutil.net_connections("tcp")
-            if socket.status == psutil.CONN_LISTEN and socket.laddr.port in PORTS
-        },
-        key=str,
-    )
-    return Processes(queue, programs, tuple(Listener(*listener) for listener in listeners))
+        if "ueue" not in title or uids is None:
+            continue
+        if is_sendmail and uids.effective in queue_uids | {submit_uid}:
+            with suppress(psutil.NoSuchProcess):
+                lasting = bool(re.search("Queue (runner|control)", title))
+                mine = uids.effective == submit_uid
+                runners.append(Runner(psutil.Process(pid), mine, lasting))
+        elif exe is None and name.startswith("sendmail"):
+            unseen.append(pid)
+    return Processes(tuple(runners), _listeners(programs), tuple(unseen))
+
+
+def _listeners(programs: dict[int | None, tuple[str, bool]]) -> tuple[Listener, ...]:
+    found = {
+        Listener(
+            socket.laddr.port, socket.laddr.ip, *programs.get(socket.pid or None, (None, False))
+        )
+        for socket in psutil.net_connections("tcp")
+        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in PORTS
+    }
+    return tuple(sorted(found, key=str))
+
+
+def _binaries(binary: str) -> frozenset[str]:
+    """Return the real paths of sendmail's program.
+
+    On FreeBSD the path leads to mailwrapper, which starts what mailer.conf says (mailer.conf(5)).
+    """
+    real = os.path.realpath(binary)
+    if Path(real).name != "mailwrapper":
+        return frozenset({real})
+    with suppress(OSError):
+        text = _MAILERCONF.read_text(encoding="utf-8", errors="replace")
+        named = re.findall(r"(?m)^\s*sendmail\s+(\S+)", text)
+        return frozenset(os.path.realpath(path) for path in named)
+    return frozenset()
 
 
 def wait_for_runners(
-    submit_user: str, *, programs: bool, timeout: float = START_TIMEOUT
+    signs: Signs,
+    *,
+    programs: bool,
+    before: Collection[Runner] = (),
+    timeout: float = START_TIMEOUT,
 ) -> list[str]:
     """Wait until sendmail runs its queues only; return what is still wrong at the end.
 
+    before
+        the runners that lived before the restart, which must end
     timeout
         seconds
     """
-    deadline = time.monotonic() + timeout
-    while (wrong := look(submit_user).wrong(programs=programs)) and time.monotonic() < deadline:
+    start = time.monotonic()
+    while True:
+        seen = look(signs)
+        wrong = seen.since(before).wrong(programs=programs)
+        left = seen.survivors(before)
+        waited = time.monotonic() - start
+        if not (wrong or left) or waited >= timeout or (not wrong and waited >= _END_TIMEOUT):
+            return wrong + left
         time.sleep(_POLL)
-    return wrong
 
 
 def _uid(user: str) -> int | None:
+    """Return the uid of a user named by login or number, None where there is none."""
+    if user.isdecimal():
+        return int(user)
     try:
         return pwd.getpwnam(user).pw_uid
     except KeyError:

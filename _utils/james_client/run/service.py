@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,16 +26,28 @@ def why_restart(plan: Plan, functions: Functions) -> str | None:
         return "an older configuration"
     if not plan.runs_queues_only():
         return None
-    wrong = processes.look(plan.platform.submit_user).wrong(programs=plan.has_programs_queue())
+    wrong = processes.look(signs(plan)).wrong(programs=plan.has_programs_queue())
     wrong += [f"service {service} does not start at boot" for service in _disabled(plan, functions)]
     return "; ".join(wrong) or None
+
+
+def signs(plan: Plan) -> processes.Signs:
+    """Return what tells sendmail's processes from others' on this host."""
+    facts = plan.platform
+    has_cf = plan.rendered(facts.cf) is not None
+    run_as = (plan.cf(facts.cf).option("RunAsUser") if has_cf else None) or "root"
+    return processes.Signs(facts.sendmail, re.split("[:.]", run_as)[0].strip(), facts.submit_user)
 
 
 def restart(plan: Plan, functions: Functions) -> None:
     """Enable and restart the platform's services, and wait until the queue runners live.
 
-    Raises RunError with what is still wrong and the command to type.
+    Raises RunError with what is still wrong and the command to type; a runner that the restart did
+    not end is named.
     """
+    told_by = signs(plan)
+    before = processes.look(told_by).runners
+    owed.owe(plan)  # whatever the reason, it is owed until it is seen to have worked
     for service in _disabled(plan, functions):
         with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
@@ -47,7 +60,7 @@ def restart(plan: Plan, functions: Functions) -> None:
             )
     if plan.runs_queues_only():
         wrong = processes.wait_for_runners(
-            plan.platform.submit_user, programs=plan.has_programs_queue()
+            told_by, programs=plan.has_programs_queue(), before=before
         )
         if wrong:
             raise RunError(
@@ -71,8 +84,8 @@ def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
     enabled.unlink(missing_ok=True)
     return [
         f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
-        for one in processes.look(plan.platform.submit_user).listeners
-        if one.program and not one.program.startswith("sendmail")
+        for one in processes.look(signs(plan)).listeners
+        if one.program and not one.sendmail
     ]
 
 
