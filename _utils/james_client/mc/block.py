@@ -52,6 +52,7 @@ _CHECK = (
     "flags and port are lost"
     "\n')')dnl"
 )
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # to m4 a lone carriage return ends no line
 _DEFINE = re.compile(r"define\(`(\w+)', `")
 _NAME = re.compile(r"define\(`(\w+)'")
 _DEFINE_LATE = re.compile(rf"define\(`{_LATE}', defn\(`{_LATE}'\)`(.*)'\)dnl\Z")
@@ -71,7 +72,7 @@ class McFile:
     """
 
     def __init__(self, data: bytes) -> None:
-        lines = data.splitlines(keepends=True)
+        lines = _LINE.findall(data)
         self._sections: dict[str, list[str]] = {}
         marks = {mark: _places(lines, mark) for mark in (BEGIN, END)}
         begin, end = marks[BEGIN], marks[END]

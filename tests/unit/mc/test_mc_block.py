@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from cf_world import AUTH, CF, LOOP, RELAY, SUBMIT, Wishes, every_step
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from james_client.cf.text import Cf
 from james_client.mc.block import BEGIN, END, McError, McFile
@@ -176,6 +176,7 @@ def test_what_m4_cannot_write_is_refused(value: str) -> None:
 
 
 @given(st.binary(max_size=500))
+@example(b"\r`")
 def test_any_bytes_come_back_as_they_were(data: bytes) -> None:
     assert McFile(data).render() == data
     with_anchor = data + b"\nMAILER(`smtp')dnl\n"

@@ -19,11 +19,12 @@ import pytest
 import yaml
 from cf_world import CF, SUBMIT, Wishes, every_step
 from james_client.cf.text import Cf
+from james_client.mta.knobs import turn
 from james_client.run.steps import credential_map
 from james_client.wishes import settings
 from james_client.wishes.lookup import PLATFORM_FACTS
 from james_client.wishes.mistakes import SettingsError
-from james_client.wishes.platform import select, turn
+from james_client.wishes.platform import select
 from james_client.wishes.read import load
 
 FORMULA = pathlib.Path(__file__).parents[3] / "sendmail_james"
