@@ -2,13 +2,14 @@
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from james_client.scrub import HIDDEN, scrub
+from james_client.scrub import HIDDEN, scrub, scrub_tree
 from james_client.wishes.settings import Secret
 
 PASSWORD = "Zx9-Quelle&%Bach"
@@ -141,3 +142,97 @@ def test_scrubbing_twice_is_scrubbing_once_and_lines_stay(text):
     once = scrub(text)
     assert len(once.splitlines()) == len(text.splitlines())
     assert scrub(once) == once
+
+
+@pytest.mark.parametrize(
+    "form", ["a\\ud83d\\ude00bcd", "it''s one", "it'\"'\"'s one", "a\\U0001f600bcd"]
+)
+def test_pairs_yaml_and_shells_are_read(form):
+    """A secret in JSON's pairs, in YAML's single quotes or in a shell's is the secret still."""
+    secret = "it's one" if "one" in form else "a\U0001f600bcd"
+    assert scrub(f"x {form} y", [Secret(secret)]) == f"x {HIDDEN} y"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        ("abab", "xababab y", f"x{HIDDEN} y"),
+        ("'&a", r"b\047&amp;\141", f"b{HIDDEN}"),
+        ("aab", "aaab", f"a{HIDDEN}"),
+        ("ab\\", r"ab\\c", f"{HIDDEN}c"),
+        ("abcd", "abcdabcd", HIDDEN * 2),
+    ],
+)
+def test_a_secret_goes_whole_and_what_is_around_it_stays(secret, text, shown):
+    """Neither a spelled rest of it stays, nor goes more than what overlaps."""
+    assert scrub(text, [Secret(secret)]) == shown
+
+
+def test_of_two_secrets_the_one_inside_the_other_leaves_no_rest():
+    """Secrets are found in the text as it was, not in what hiding others leaves."""
+    secrets = [Secret("quelle"), Secret("die quelle dort"), Secret("hidden")]
+    assert scrub("in die quelle dort, quelle", secrets) == f"in {HIDDEN}, {HIDDEN}"
+
+
+class TestTree:
+    """All that a state or a module returns is scrubbed, whatever holds it."""
+
+    def tree(self, value):
+        """Scrub a value of one known secret."""
+        return scrub_tree(value, [Secret(PASSWORD)])
+
+    @pytest.mark.parametrize("value", [None, True, False, 0, 25, 1.5, "ok", b"\xff\0", [], {}, ()])
+    def test_what_is_innocent_comes_back_equal_and_of_its_type(self, value):
+        """The negative twin."""
+        assert self.tree(value) == value
+        assert type(self.tree(value)) is type(value)
+
+    def test_texts_at_any_depth_are_scrubbed(self):
+        """Mappings, lists and tuples keep their shape."""
+        value = {"changes": {"/a": {"diff": f"+{PASSWORD}", "old": None}}, "said": [1, (PASSWORD,)]}
+        assert self.tree(value) == {
+            "changes": {"/a": {"diff": f"+{HIDDEN}", "old": None}},
+            "said": [1, (HIDDEN,)],
+        }
+
+    def test_the_value_itself_is_not_touched(self):
+        """Others may still need it."""
+        value = {"a": [PASSWORD]}
+        self.tree(value)
+        assert value == {"a": [PASSWORD]}
+
+    def test_keys_are_scrubbed_and_none_is_lost(self):
+        """A secret may stand in a key, in two spellings even, or as all of it."""
+        value = {f"/{PASSWORD}": 1, f"/{quote(PASSWORD)}": 2, 3: 4, ("a", PASSWORD): 5, None: 6}
+        wanted = {f"/{HIDDEN}": 1, f"/{HIDDEN} 2": 2, 3: 4, ("a", HIDDEN): 5, None: 6}
+        assert self.tree(value) == wanted
+
+    def test_bytes_stay_bytes(self):
+        """Also those that are no text."""
+        assert self.tree(b"\xff" + PASSWORD.encode()) == b"\xff" + HIDDEN.encode()
+
+    @pytest.mark.parametrize("odd", [ValueError(f"no {PASSWORD}"), Path(f"no {PASSWORD}")])
+    def test_what_is_no_plain_value_becomes_its_text(self, odd):
+        """An exception that reached a return shows no more than a text would."""
+        assert self.tree({"comment": odd}) == {"comment": f"no {HIDDEN}"}
+        assert self.tree({f"no {PASSWORD}"}) == [f"no {HIDDEN}"]
+
+    def test_a_dialogue_may_be_a_list_of_lines(self):
+        """What follows AUTH is a response, known secret or not, until the server's answer."""
+        said = [line for line, _ in LOGIN]
+        shown = [line if hidden is None else hidden for line, hidden in LOGIN]
+        assert scrub_tree({"talk": said, "then": "word"}) == {"talk": shown, "then": "word"}
+
+    def test_a_list_is_no_way_into_another(self):
+        """A broken dialogue hides nothing that stands elsewhere."""
+        assert scrub_tree([[">>> AUTH LOGIN"], ["word"]]) == [[">>> AUTH LOGIN"], ["word"]]
+
+    @given(secret=SECRETS, depth=st.integers(0, 30))
+    def test_no_depth_hides_a_secret(self, secret, depth):
+        """As deep as returns go."""
+        value = secret
+        for level in range(depth):
+            value = [{secret: value}, (value, level)][level % 2]
+        shown = repr(scrub_tree(value, [Secret(secret)]))
+        assert HIDDEN in shown
+        assert secret not in shown.replace(HIDDEN, "")
