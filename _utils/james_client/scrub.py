@@ -52,7 +52,7 @@ def scrub(text: str, secrets: Iterable[Reveals] = ()) -> str:
     return _without(_Dialogue().scrub(text), _raw(secrets))
 
 
-def scrub_tree(value: Any, secrets: Iterable[Reveals] = ()) -> Any:
+def scrub_all(value: Any, secrets: Iterable[Reveals] = ()) -> Any:
     """Return a value as Salt returns it, each text in it scrubbed as by `scrub`, keys as well.
 
     value

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from james_client.scrub import HIDDEN, scrub, scrub_tree
+from james_client.scrub import HIDDEN, scrub, scrub_all
 from james_client.wishes.settings import Secret
 
 PASSWORD = "Zx9-Quelle&%Bach"
@@ -179,7 +179,7 @@ class TestTree:
 
     def tree(self, value):
         """Scrub a value of one known secret."""
-        return scrub_tree(value, [Secret(PASSWORD)])
+        return scrub_all(value, [Secret(PASSWORD)])
 
     @pytest.mark.parametrize("value", [None, True, False, 0, 25, 1.5, "ok", b"\xff\0", [], {}, ()])
     def test_what_is_innocent_comes_back_equal_and_of_its_type(self, value):
@@ -221,11 +221,11 @@ class TestTree:
         """What follows AUTH is a response, known secret or not, until the server's answer."""
         said = [line for line, _ in LOGIN]
         shown = [line if hidden is None else hidden for line, hidden in LOGIN]
-        assert scrub_tree({"talk": said, "then": "word"}) == {"talk": shown, "then": "word"}
+        assert scrub_all({"talk": said, "then": "word"}) == {"talk": shown, "then": "word"}
 
     def test_a_list_is_no_way_into_another(self):
         """A broken dialogue hides nothing that stands elsewhere."""
-        assert scrub_tree([[">>> AUTH LOGIN"], ["word"]]) == [[">>> AUTH LOGIN"], ["word"]]
+        assert scrub_all([[">>> AUTH LOGIN"], ["word"]]) == [[">>> AUTH LOGIN"], ["word"]]
 
     @given(secret=SECRETS, depth=st.integers(0, 30))
     def test_no_depth_hides_a_secret(self, secret, depth):
@@ -233,6 +233,6 @@ class TestTree:
         value = secret
         for level in range(depth):
             value = [{secret: value}, (value, level)][level % 2]
-        shown = repr(scrub_tree(value, [Secret(secret)]))
+        shown = repr(scrub_all(value, [Secret(secret)]))
         assert HIDDEN in shown
         assert secret not in shown.replace(HIDDEN, "")

@@ -84,6 +84,8 @@ def _routes(plan: Plan) -> Part:
 
 def _waiting(plan: Plan) -> Part:
     """Show how many messages wait in each queue, and why."""
+    for path in plan.cf_paths():
+        plan.cf(path)  # of what is no cf, a planted credential file, sendmail would quote each line
     found: dict[str, Any] = {}
     for name, cf in zip(("queue", "programs' queue"), plan.cf_paths(), strict=False):
         seen = sendmail_queue.listing(cf, binary=plan.platform.sendmail)

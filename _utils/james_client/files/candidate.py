@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from james_client.files.walk import (
 )
 
 _HIDDEN = "(not shown)"
+_PRIVATE = "(not shown: others cannot read it)"
 _ACLS = frozenset({"system.posix_acl_access", "system.nfs4_acl"})
 _SHOWN = 200_000  # bytes: a diff of more is no help and takes long
 # access_db and authinfo maps: `AuthInfo:host "U:user" "P:password"` (cf/README, FEATURE(authinfo)).
@@ -87,13 +89,15 @@ def changes(candidates: Iterable[Candidate]) -> Changes:
     Give ``{path: {old, new, diff}}`` of the candidates that differ; nothing is touched.
 
     old and new: mode, owner and size in words, None where there is no file. diff: unified; of a
-    secret, ``(not shown)``; what follows ``AuthInfo:`` in a line is never shown.
+    secret, and of what others cannot read on the disk before or after, ``(not shown)``: the owner
+    of a directory may rename a file that he cannot read to any name in it. What follows
+    ``AuthInfo:`` in a line is never shown.
     """
     return {
         one.path: {
             "old": _words(one.before, one.secret),
             "new": _words(one.wanted, one.secret),
-            "diff": _HIDDEN if one.secret else _diff(one.path, one.before.data, one.wanted.data),
+            "diff": _diff(one),
         }
         for one in candidates
         if one.differs
@@ -172,7 +176,12 @@ def _words(one: Snapshot, secret: bool) -> str | None:
     return f"{size}, mode {one.mode:04o}, uid {one.uid}, gid {one.gid}"
 
 
-def _diff(path: str, old: bytes | None, new: bytes | None) -> str:
+def _diff(one: Candidate) -> str:
+    path, old, new = one.path, one.before.data, one.wanted.data
+    if one.secret:
+        return _HIDDEN
+    if not all(side.data is None or side.mode & stat.S_IROTH for side in (one.before, one.wanted)):
+        return _PRIVATE
     if max(len(old or b""), len(new or b"")) > _SHOWN:
         return "(too large to show)"
     if b"\0" in (old or b"") + (new or b""):

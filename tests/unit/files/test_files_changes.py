@@ -8,8 +8,10 @@ from james_client.files import place as sendmail_files
 from james_client.files.place import Candidate, Snapshot
 
 
-def changed(old: bytes | None, new: bytes | None, **more: object) -> dict[str, str | None]:
-    before = Snapshot("/etc/mail/x", old, 0o644 if old is not None else 0)
+def changed(
+    old: bytes | None, new: bytes | None, found: int = 0o644, **more: object
+) -> dict[str, str | None]:
+    before = Snapshot("/etc/mail/x", old, found if old is not None else 0)
     return sendmail_files.changes([Candidate(before, new, uid=0, gid=0, **more)])["/etc/mail/x"]
 
 
@@ -64,3 +66,22 @@ def test_bytes_that_are_no_text_do_no_harm() -> None:
 
 def test_a_missing_newline_at_the_end_is_told() -> None:
     assert changed(b"a", b"a\n")["diff"].count("\\ No newline at end of file") == 1
+
+
+@pytest.mark.parametrize("found", [0o600, 0o640, 0o000, 0o660, 0o711])
+def test_of_a_file_that_others_cannot_read_no_diff_is_shown(found) -> None:
+    told = changed(SECRET, b"a\n", found)
+    assert told["diff"] == "(not shown: others cannot read it)"
+    assert told["old"] == f"{len(SECRET)} bytes, mode {found:04o}, uid 0, gid 0"
+    assert "pa55word" not in str(told)
+
+
+def test_of_a_file_that_others_will_not_be_able_to_read_no_diff_is_shown() -> None:
+    assert changed(None, SECRET, mode=0o640)["diff"] == "(not shown: others cannot read it)"
+    former = Snapshot("/etc/mail/x", SECRET, 0o600)
+    assert "pa55word" not in str(changed(b"a\n", SECRET, exact=former))
+
+
+@pytest.mark.parametrize("found", [0o604, 0o644, 0o444, 0o666])
+def test_of_a_file_that_others_can_read_the_diff_is_shown(found) -> None:
+    assert changed(b"a\n", b"b\n", found)["diff"].endswith("-a\n+b\n")
