@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from forked_salt import ForkedSalt
-from james_client.files import renames as sendmail_stage
+from james_client.files import renames as files_renames
 from james_client.run import proof
 from safety_host import (
     PILLAR,
@@ -191,7 +191,7 @@ def plainly(staged: Sequence[Any]) -> None:
 
 
 def test_a_plain_write_is_caught(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sendmail_stage, "put", plainly)
+    monkeypatch.setattr(files_renames, "put", plainly)
     for name, path in (("write", "/etc/mail/submit.cf"), ("chmod", "/etc/mail/james-auth-info")):
         worlds.put_back()
         point = Point(name, path, 1, "")

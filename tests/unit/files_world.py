@@ -12,8 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from james_client.files import place as sendmail_files
-from james_client.files.place import Candidate
+from james_client.files import back as files_back
+from james_client.files import place as files_place
+from james_client.files import snapshot as files_snapshot
+from james_client.files.backups import Backup
+from james_client.files.candidate import Candidate
+from james_client.files.snapshot import Snapshot
 
 EVERY_CALL = bool(os.environ.get("CAMPAIGN"))
 STRANGER = 61234  # owns etc, as smmta owns /etc/mail
@@ -67,16 +71,21 @@ class World:
 
     def candidates(self, new: dict[str, bytes | None] = NEW) -> list[Candidate]:
         return [
-            Candidate(sendmail_files.read(self.path(n)), new[n], secret=n == "auth")
+            Candidate(
+                files_snapshot.read(self.path(n)),
+                new[n],
+                secret=n == "auth",
+                folder_uid=STRANGER,
+            )
             for n in ORDER
             if n in new
         ]
 
-    def place(self, new: dict[str, bytes | None] = NEW) -> sendmail_files.Backup | None:
-        return sendmail_files.place(self.candidates(new), self.backups, **self.call)
+    def place(self, new: dict[str, bytes | None] = NEW) -> Backup | None:
+        return files_place.place(self.candidates(new), self.backups, **self.call)
 
-    def states(self) -> dict[str, sendmail_files.Snapshot]:
-        return {name: sendmail_files.read(self.path(name)) for name in ORDER}
+    def states(self) -> dict[str, Snapshot]:
+        return {name: files_snapshot.read(self.path(name)) for name in ORDER}
 
     def contents(self) -> dict[str, bytes | None]:
         return {name: state.data for name, state in self.states().items()}
@@ -125,7 +134,7 @@ class World:
         assert self.contents() == NEW
         assert self.litter() == []
         assert self.exposed() == []
-        sendmail_files.restore_first(self.backups, **self.call)
+        files_back.restore_first(self.backups, **self.call)
 
 
 def forked(task: Callable[[], object]) -> int:

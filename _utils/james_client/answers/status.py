@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from james_client.files import place as files
+from james_client.files import back
 from james_client.james import account as james_account
 from james_client.mta import processes
 from james_client.mta import queue as sendmail_queue
@@ -52,7 +52,7 @@ def _runners(plan: Plan) -> Part:
 
 def _files(plan: Plan) -> Part:
     """Show mode, owner and our own knowledge of each file."""
-    known = files.status(plan.platform.backups)
+    known = back.status(plan.platform.backups)
     found = {}
     for path in plan.paths():
         try:

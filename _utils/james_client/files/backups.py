@@ -1,5 +1,4 @@
-"""
-Keep what was there before: numbered backups, and for ever the very first state of each path.
+"""Keep what was there before: numbered backups, and for ever the very first state of each path.
 
 The directory is 0700 and root's, its files 0600, because credentials are among them::
 
@@ -23,12 +22,14 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from james_client.files.walk import FilesError, Snapshot, directory, failure, trusted_uids
+from james_client.files.ledger import Entry, Ledger, Record
+from james_client.files.snapshot import Snapshot
+from james_client.files.walk import FilesError, directory, failure, roots, trusted_uids
 
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z")
 _MANIFEST = "manifest.json"
@@ -38,11 +39,17 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Backup:
-    """
-    Name one backup: id, when (UTC), reason (who asked), paths in the order of the renames.
+    """Describe one backup.
 
-    steps: how many runs from the first state the host was before and after it; a run that went
-    back has the smaller number second.
+    when
+        UTC
+    reason
+        who asked
+    paths
+        in the order of the renames
+    steps
+        how many runs from the first state the host was before and after it; a run that went back
+        has the smaller number second
     """
 
     id: str
@@ -50,35 +57,6 @@ class Backup:
     reason: str
     paths: tuple[str, ...]
     steps: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Say what a run found at a path (before), what it wrote (after, a fingerprint), if secret."""
-
-    before: Snapshot
-    after: str
-    secret: bool = False
-
-
-@dataclass(frozen=True)
-class Record:
-    """
-    Say what is known for ever about one path.
-
-    first: what was there before we ever touched it. placed: fingerprint of what we last put there,
-    None until then. pending: fingerprint of what a run is just placing there. others: when
-    something was found there that neither of us had put there, and its fingerprint.
-    """
-
-    first: Snapshot
-    secret: bool = False
-    placed: str | None = None
-    pending: str | None = None
-    others: tuple[tuple[str, str], ...] = ()
-
-
-Ledger = dict[str, Record]
 
 
 @dataclass
@@ -124,6 +102,11 @@ class Store:
     def whole(self, backup_id: str) -> list[Entry]:
         """Read the entries of a backup, none where it is damaged."""
         return self.load(backup_id)[1] if self.describe(backup_id).paths else []
+
+    def step(self) -> int:
+        """Give how many runs from the first state the host is now."""
+        newest = (self.describe(each) for each in reversed(self.ids()))
+        return next((backup.steps[1] for backup in newest if backup.paths), 0)
 
     def save(self, entries: Sequence[Entry], reason: str, steps: tuple[int, int]) -> Backup:
         """Write a new backup, durable and whole when it gets its name."""
@@ -236,7 +219,7 @@ class Store:
         missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
         try:
             for path in reversed(missing):
-                with directory(str(path.parent), trusted=True):
+                with directory(str(path.parent), roots):
                     path.mkdir(mode=0o700)
                 _sync(path.parent)
         except OSError as err:
@@ -246,7 +229,7 @@ class Store:
     def _check(self) -> None:
         if self._checked:
             return
-        with directory(str(self.root), trusted=True) as fd:
+        with directory(str(self.root), roots) as fd:
             info = os.fstat(fd)
         mode = stat.S_IMODE(info.st_mode)
         if info.st_uid not in trusted_uids() or mode & 0o077:
@@ -255,55 +238,6 @@ class Store:
                 f"0700, because it holds credentials"
             )
         self._checked = True
-
-
-def begin(ledger: Ledger, entries: Sequence[Entry], when: str, *, back: bool = False) -> Ledger:
-    """
-    Give the ledger with a run announced: what it will place, and what others did meanwhile.
-
-    back: the run goes back to an earlier state, so its order is not the order to remember.
-    """
-    new = dict(ledger)
-    for entry in entries:
-        path, found = entry.before.path, entry.before.fingerprint
-        record = new.get(path) or Record(first=entry.before)
-        others = record.others
-        if found not in (record.placed, record.first.fingerprint):
-            others += ((when, found),) if found not in (what for _, what in others) else ()
-        new[path] = replace(
-            record, secret=record.secret or entry.secret, pending=entry.after, others=others
-        )
-    if back:
-        return new
-    order = merged(new, [entry.before.path for entry in entries])
-    return {path: new[path] for path in order}
-
-
-def settle(ledger: Ledger, found: Mapping[str, str]) -> Ledger:
-    """
-    Give the ledger with pending entries decided by what is there now.
-
-    found: path to fingerprint. A path where a run never got to place anything is forgotten.
-    """
-    new = {}
-    for path, record in ledger.items():
-        if record.pending is not None:
-            untouched = record.placed is None and found.get(path) == record.first.fingerprint
-            if untouched and found.get(path) != record.pending:
-                continue
-            # Where something else is there now, it may have come after our rename: remember ours.
-            reached = found.get(path) != record.placed
-            record = replace(
-                record, placed=record.pending if reached else record.placed, pending=None
-            )
-        new[path] = record
-    return new
-
-
-def merged(order: Iterable[str], run: Sequence[str]) -> list[str]:
-    """Give all paths so that those of a run stand in its order, in the places they had together."""
-    places = iter(run)
-    return [next(places) if path in run else path for path in dict.fromkeys([*order, *run])]
 
 
 def _number(backup_id: str) -> int:

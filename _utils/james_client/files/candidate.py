@@ -10,15 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from james_client.changes import Changes
-from james_client.files.walk import (
-    FilesError,
-    Snapshot,
-    directory,
-    frozen,
-    read,
-    split,
-    trusted_uids,
-)
+from james_client.files.private import folder_for
+from james_client.files.snapshot import Snapshot, frozen, read
+from james_client.files.walk import FilesError, directory, split, trusted_uids
 
 _HIDDEN = "(not shown)"
 _PRIVATE = "(not shown: others cannot read it)"
@@ -30,15 +24,22 @@ _SECRET_LINE = re.compile(r"(authinfo:)[^\r\n]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Candidate:
-    """
-    Say what the file of a snapshot is to become.
+    """Say what the file of a snapshot is to become.
 
-    before: as `walk.read` found it. after: the new content, None to remove the file.
-    mode, uid, gid: for a new file (0644 or, if secret, 0600, and the running user's where None);
-    an existing file keeps its own, unless it is secret, and may belong to uid besides root.
-    secret: it holds a password: nobody is shown its content, mode is at most 0600, uid and gid
-    always hold, and ACLs are not kept.
-    exact: a former state to bring back whole, with time and extended attributes.
+    before
+        as `snapshot.read` found it
+    after
+        the new content, None to remove the file
+    mode, uid, gid
+        of a new file (0644 or, if secret, 0600, and the running user's where None); an existing
+        file keeps its own, unless it is secret, and may belong to uid besides root
+    secret
+        it holds a password: nobody is shown its content, mode is at most 0600, uid and gid always
+        hold, ACLs are not kept, and it lies only where root alone can change the way to it
+    folder_uid
+        user id that may own a secret's directory besides root, as the package ships it
+    exact
+        a former state to bring back whole, with time and extended attributes
     """
 
     before: Snapshot
@@ -47,6 +48,7 @@ class Candidate:
     uid: int | None = None
     gid: int | None = None
     secret: bool = False
+    folder_uid: int | None = None
     exact: Snapshot | None = field(default=None, repr=False)
 
     @property
@@ -85,8 +87,7 @@ class Candidate:
 
 
 def changes(candidates: Iterable[Candidate]) -> Changes:
-    """
-    Give ``{path: {old, new, diff}}`` of the candidates that differ; nothing is touched.
+    """Give ``{path: {old, new, diff}}`` of the candidates that differ; nothing is touched.
 
     old and new: mode, owner and size in words, None where there is no file. diff: unified; of a
     secret, and of what others cannot read on the disk before or after, ``(not shown)``: the owner
@@ -104,12 +105,15 @@ def changes(candidates: Iterable[Candidate]) -> Changes:
     }
 
 
-def check(candidates: Sequence[Candidate]) -> None:
-    """
-    Raise FilesError with every reason why the candidates cannot be put in place now.
+def check(candidates: Sequence[Candidate], own: Sequence[str] = ()) -> None:
+    """Raise FilesError with every reason why the candidates cannot be put in place now.
+
+    own
+        folders of this formula (backups) that may hold no secret of a candidate
 
     Looked at: each file still as its snapshot says, its owner (root, the running user, or the
-    candidate's uid), immutable flags, and what is asked of a secret. Nothing is touched.
+    candidate's uid), immutable flags, and what is asked of a secret and of the way to it. Nothing
+    is touched.
     """
     wrong = []
     for index, one in enumerate(candidates):
@@ -117,6 +121,7 @@ def check(candidates: Sequence[Candidate]) -> None:
             wrong.append(f"{one.path}: is wanted twice")
         try:
             _check(one)
+            require_folder(one, own)
         except FilesError as err:
             wrong.append(str(err))
     if wrong:
@@ -137,6 +142,22 @@ def _check(one: Candidate) -> None:
         )
     if one.differs and (flag := _frozen(path)):
         raise FilesError(f"{path}: found it {flag}, wanted a file that may be replaced (chattr)")
+
+
+def require_folder(one: Candidate, own: Sequence[str] = (), opened: int | None = None) -> None:
+    """Raise FilesError unless a new secret's directory may hold it.
+
+    opened
+        descriptor of the directory that it will be put into, which must be that one still
+
+    A former state is brought back to where it was.
+    """
+    if not one.secret or one.exact is not None or one.after is None:
+        return
+    parent = split(one.path)[0]
+    with directory(parent, folder_for(one.path, one.folder_uid, own)) as fd:
+        if opened is not None and not os.path.samestat(os.fstat(fd), os.fstat(opened)):
+            raise FilesError(f"{parent}: was swapped meanwhile; somebody else is at work")
 
 
 def check_unchanged(before: Snapshot, now: Snapshot) -> None:

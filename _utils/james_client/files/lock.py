@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Iterator
 
-from james_client.files.walk import FilesError, directory, failure, kind, split, trusted_uids
+from james_client.files.walk import FilesError, directory, failure, kind, roots, split, trusted_uids
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PAUSE = 0.05  # seconds between two tries: flock has no time limit of its own
@@ -17,13 +17,17 @@ _PAUSE = 0.05  # seconds between two tries: flock has no time limit of its own
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str], holder: str, timeout: float) -> Iterator[None]:
-    """
-    Hold the lock file for the length of a ``with``; the kernel frees it when its holder dies.
+    """Hold the lock file for the length of a ``with``; the kernel frees it when its holder dies.
 
-    path: in a directory that only root can write to; made with mode 0600. holder: who this is, in
-    words; others read it when they give up waiting. timeout: seconds to wait. Raises FilesError
-    when time is up, naming holder, process id and since when, and when the path is not a file of
-    ours. Not re-entrant: the same process waits for itself as for any other.
+    path
+        in a directory that only root can write to; made with mode 0600
+    holder
+        who this is, in words; others read it when they give up waiting
+    timeout
+        seconds to wait
+
+    Raises FilesError when time is up, naming holder, process id and since when, and when the path
+    is not a file of ours. Not re-entrant: the same process waits for itself as for any other.
     """
     text = os.fspath(path)
     fd = _open(text)
@@ -42,7 +46,7 @@ def locked(path: str | os.PathLike[str], holder: str, timeout: float) -> Iterato
 
 def _open(path: str) -> int:
     parent, name = split(path)
-    with directory(parent, trusted=True) as dir_fd:
+    with directory(parent, roots) as dir_fd:
         try:
             fd = os.open(name, _OPEN, 0o600, dir_fd=dir_fd)
         except OSError as err:

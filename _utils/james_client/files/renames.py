@@ -1,5 +1,4 @@
-"""
-Put files in place, each by one rename, so that nothing is lost whoever else is at work.
+"""Put files in place, each by one rename, so that nothing is lost whoever else is at work.
 
 Beside each file a directory ``.sendmail_james`` (0700, ours) holds the new files while they are
 written. Nobody else can look into it or swap what is in it, so owner, mode and ACL can be set in
@@ -21,7 +20,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from james_client.files.candidate import Candidate, check, check_unchanged
+from james_client.files.candidate import Candidate, check, check_unchanged, require_folder
+from james_client.files.snapshot import Snapshot, read_at, write_xattrs
 from james_client.files.walk import (
     DROP_IN,
     SECOND,
@@ -29,15 +29,13 @@ from james_client.files.walk import (
     STAGED,
     FilesError,
     MissingDirectory,
-    Snapshot,
     directory,
     failure,
     kind,
     open_at,
-    read_at,
+    roots,
     split,
     trusted_uids,
-    write_xattrs,
 )
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -60,9 +58,11 @@ class _Staged:
         return self.name + STAGED
 
 
-def put(candidates: Sequence[Candidate]) -> None:
-    """
-    Put candidates in place in their order; under the lock, after `sweep` of the same paths.
+def put(candidates: Sequence[Candidate], own: Sequence[str] = ()) -> None:
+    """Put candidates in place in their order; under the lock, after `sweep` of the same paths.
+
+    own
+        folders that may hold no secret of a candidate, see `check`
 
     Everything is written and checked before the first rename, so that a full disk or a missing
     right costs nothing. Raises FilesError; then nothing was changed or everything was put back,
@@ -78,9 +78,12 @@ def put(candidates: Sequence[Candidate]) -> None:
                 dir_fd = stack.enter_context(directory(parent))
                 stages[parent] = dir_fd, stack.enter_context(_stage(dir_fd, parent))
             staged.append(_Staged(one, name, *stages[parent]))
+            require_folder(one, own, stages[parent][0])
             if one.wanted.data is not None:
                 _write(staged[-1])
-        check(candidates)
+        check(candidates, own)
+        for each in staged:
+            require_folder(each.candidate, own, each.dir_fd)
         _rename_all(staged)
 
 
@@ -100,7 +103,7 @@ def _drop_in(path: str) -> Iterator[None]:
         yield
         return
     parent, name = split(path)
-    with directory(parent, trusted=True) as fd:
+    with directory(parent, roots) as fd:
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o755, dir_fd=fd)
@@ -118,7 +121,7 @@ def _remove_empty(path: str) -> None:
     if path.endswith(DROP_IN):
         parent, name = split(path)
         # Others' files in it, or a swap meanwhile: then it is not ours to take away.
-        with contextlib.suppress(OSError, FilesError), directory(parent, trusted=True) as fd:
+        with contextlib.suppress(OSError, FilesError), directory(parent, roots) as fd:
             os.rmdir(name, dir_fd=fd)
 
 

@@ -7,7 +7,11 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from james_client.changes import Changes
-from james_client.files import place as files
+from james_client.files import back, place
+from james_client.files.candidate import changes as changes_of
+from james_client.files.candidate import check
+from james_client.files.renames import NotPutBack
+from james_client.files.snapshot import read
 from james_client.mta import m4
 from james_client.run import owed
 from james_client.run.plan import Plan
@@ -22,16 +26,17 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
         say it and touch nothing
     """
     candidates, facts = plan.candidates(), plan.platform
-    changes = files.changes(candidates)
+    changes = changes_of(candidates)
+    check(plan.to_check(), (facts.backups,))
     plan.placed = changes
     if test:
         return changes
     if not candidates:
-        files.sweep(plan.paths(), facts.backups, lock=facts.lock, holder=holder)
+        place.sweep(plan.paths(), facts.backups, lock=facts.lock, holder=holder)
         return changes
     with nullcontext() if plan.edits_a_copy() else _restart_owed(plan):
         also = plan.generated()
-        files.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
+        place.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
     return changes
 
 
@@ -45,14 +50,14 @@ def go_back(plan: Plan, *, holder: str, test: bool, force: bool = False) -> Chan
     FilesError where a file was changed by others.
     """
     force_ = force or _nobodys_work(plan)
-    first = partial(files.restore_first, plan.platform.backups, force=force_)
+    first = partial(back.restore_first, plan.platform.backups, force=force_)
     return _back(plan, first, holder, test)
 
 
 def restore(plan: Plan, backup: str, *, holder: str, test: bool, force: bool = False) -> Changes:
     """Bring back every file of a backup, and of all later ones; return what changed."""
     force_ = force or _nobodys_work(plan)
-    way = partial(files.restore, plan.platform.backups, backup, force=force_)
+    way = partial(back.restore, plan.platform.backups, backup, force=force_)
     return _back(plan, way, holder, test)
 
 
@@ -61,7 +66,7 @@ def _nobodys_work(plan: Plan) -> list[str]:
     built = [
         cf
         for mc, cf in plan.managed_mcs()
-        if m4.is_build_of(files.read(cf).data or b"", files.read(mc).data or b"", mc)
+        if m4.is_build_of(read(cf).data or b"", read(mc).data or b"", mc)
     ]
     return [*plan.generated(), *built]
 
@@ -77,7 +82,7 @@ def _back(plan: Plan, way: Callable[..., Changes], holder: str, test: bool) -> C
 
 def backups(plan: Plan) -> list[dict[str, object]]:
     """Return the backups, newest first."""
-    found = reversed(files.backups(plan.platform.backups))
+    found = reversed(back.backups(plan.platform.backups))
     return [{"id": b.id, "when": b.when, "by": b.reason, "files": list(b.paths)} for b in found]
 
 
@@ -88,7 +93,7 @@ def _restart_owed(plan: Plan) -> Iterator[None]:
     owed.owe(plan)
     try:
         yield
-    except files.NotPutBack:
+    except NotPutBack:
         raise
     except Exception:
         if not was_owed:

@@ -6,18 +6,19 @@ fails, or a run that is killed before it, has cost nothing.
 
 from __future__ import annotations
 
+import pwd
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from james_client.cf.text import Cf, CfError
 from james_client.changes import Changes, HostChanges
 from james_client.errors import FaultError
-from james_client.files import place as files
+from james_client.files.candidate import Candidate
+from james_client.files.snapshot import Snapshot, read
 from james_client.mc.block import McError, McFile
-from james_client.mta.knobs import turn
 from james_client.wishes.platform import Platform
 from james_client.wishes.settings import Settings
 
@@ -42,9 +43,9 @@ class Plan:
         self.platform = platform
         self.taken: set[str] = set()  # the steps that edited, by their words
         self.placed: Changes | None = None
-        self._before: dict[str, files.Snapshot] = {}
+        self._before: dict[str, Snapshot] = {}
         self._after: dict[str, bytes] = {}
-        self._owner: dict[str, tuple[int, int, int]] = {}
+        self._access: dict[str, dict[str, Any]] = {}
         self._documents: dict[str, Cf | McFile] = {}
         self._cf_only: str | None = None
 
@@ -56,14 +57,18 @@ class Plan:
 
     # -- the candidates -----------------------------------------------------------------------
 
-    def candidates(self) -> list[files.Candidate]:
+    def candidates(self) -> list[Candidate]:
         """Return what differs from the disk, in an order in which every prefix is safe.
 
         What a cf leans on comes before it; programs' mail is held in its queue before sendmail
         gives up port 25 to James; and sendmail has stopped listening, reboot included, before its
         cf relays to that port.
         """
-        return [one for path in self.paths() if (one := self._candidate(path)).differs]
+        return [one for one in self._candidates() if one.differs]
+
+    def to_check(self) -> list[Candidate]:
+        """Return what is checked before anything is written: also a secret that stays as it is."""
+        return [one for one in self._candidates() if one.differs or one.secret]
 
     def paths(self) -> list[str]:
         """Return every file that a run may change, in the order of the renames."""
@@ -138,10 +143,10 @@ class Plan:
 
     # -- what steps edit ------------------------------------------------------------------------
 
-    def before(self, path: str) -> files.Snapshot:
+    def before(self, path: str) -> Snapshot:
         """Return a file as this run found it; it is read once."""
         if path not in self._before:
-            self._before[path] = files.read(path)
+            self._before[path] = read(path)
         return self._before[path]
 
     def data(self, path: str) -> bytes | None:
@@ -152,13 +157,18 @@ class Plan:
         """Make these bytes a file's candidate.
 
         mode
-            permission bits, where the file is new or secret
+            permission bits, where the file is new
         owner
             uid and gid, likewise
         """
         self.before(path)
         self._after[path] = data
-        self._owner[path] = (mode, *owner)
+        self._access[path] = {"mode": mode, "uid": owner[0], "gid": owner[1]}
+
+    def put_secret(self, path: str, data: bytes, owner: tuple[int, int]) -> None:
+        """Make these bytes, which hold a password, the candidate of a file for its owner alone."""
+        self.put(path, data, 0o600, owner)
+        self._access[path] |= {"secret": True, "folder_uid": _uid(self.platform.mail_owner)}
 
     def intervals(self) -> dict[str, str]:
         """Return what a knob's {queue_interval} and {programs_interval} stand for."""
@@ -226,19 +236,19 @@ class Plan:
                 self._documents[path] = kind(data)
         return cast(Document, self._documents[path])
 
-    def _candidate(self, path: str) -> files.Candidate:
-        mode, uid, gid = self._owner.get(path, (None, None, None))
-        return files.Candidate(
-            self.before(path),
-            self.rendered(path),
-            mode=mode,
-            uid=uid,
-            gid=gid,
-            secret=mode == 0o600,
-        )
+    def _candidates(self) -> Iterator[Candidate]:
+        for path in self.paths():
+            yield Candidate(self.before(path), self.rendered(path), **self._access.get(path, {}))
 
     def _exists(self, path: str) -> bool:
         return self.data(path) is not None
+
+
+def _uid(user: str) -> int | None:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
-from james_client.files import place as files
+from james_client.files.snapshot import read
 from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
 from james_client.mta.routes import routes, why_not_james
@@ -131,7 +131,7 @@ def lost_by_rebuild(plan: Plan) -> dict[str, list[str]]:
     Empty where nothing rebuilds it, because there is no mc or no m4.
     """
     return {
-        cf: _lost(plan, mc, cf, m4.build(files.read(mc).data or b"", mc))
+        cf: _lost(plan, mc, cf, m4.build(read(mc).data or b"", mc))
         for mc, cf in plan.rebuildable_mcs()
     }
 

@@ -67,7 +67,7 @@ def credentials(plan: Plan) -> HostChanges:
         readers[wish.programs_file] = plan.platform.submit_user
     for path, reader in readers.items():
         before, owner = plan.before(path), _ids(reader)
-        plan.put(path, credential_map(wish), 0o600, owner)
+        plan.put_secret(path, credential_map(wish), owner)
         what: dict[str, dict[str, str | None]] = {}
         if before.data != credential_map(wish):
             old = None if before.data is None else "(not shown)"

@@ -85,6 +85,7 @@ PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(("mc", "submit_mc", "state_dir", "backups", "lock"), _path),
     "restart": _line,
     "submit_user": _word,
+    "mail_owner": _word,
     "rebuilds": check_bool,
     "generated": _paths,
     "knobs": _knobs,

@@ -42,6 +42,7 @@ class Platform:
     submit_cf: str
     submit_mc: str
     submit_user: str
+    mail_owner: str
     aliases: str
     cf_dir: str
     rebuilds: bool

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 from files_world import SECRET
-from james_client.files import place as sendmail_files
-from james_client.files.place import Candidate, Snapshot
+from james_client.files import candidate as files_candidate
+from james_client.files.candidate import Candidate
+from james_client.files.snapshot import Snapshot
 
 
 def changed(
     old: bytes | None, new: bytes | None, found: int = 0o644, **more: object
 ) -> dict[str, str | None]:
     before = Snapshot("/etc/mail/x", old, found if old is not None else 0)
-    return sendmail_files.changes([Candidate(before, new, uid=0, gid=0, **more)])["/etc/mail/x"]
+    return files_candidate.changes([Candidate(before, new, uid=0, gid=0, **more)])["/etc/mail/x"]
 
 
 def test_a_text_file_is_told_with_a_diff() -> None:
@@ -29,7 +30,7 @@ def test_a_new_and_a_removed_file_have_one_side() -> None:
 
 def test_nothing_is_told_of_a_file_that_stays() -> None:
     before = Snapshot("/etc/mail/x", b"a\n", 0o644)
-    assert sendmail_files.changes([Candidate(before, b"a\n")]) == {}
+    assert files_candidate.changes([Candidate(before, b"a\n")]) == {}
 
 
 def test_a_secret_is_not_shown_in_any_way() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from files_world import FIRST, NEW, OLD, World, mount, with_private_mounts
-from james_client.files import place as sendmail_files
-from james_client.files import renames as sendmail_stage
-from james_client.files.place import FilesError, NotPutBack
-from james_client.files.walk import STAGE
+from james_client.files import back as files_back
+from james_client.files import place as files_place
+from james_client.files import renames as files_renames
+from james_client.files.backups import Store
+from james_client.files.renames import NotPutBack
+from james_client.files.walk import STAGE, FilesError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems: needs root")
 
@@ -58,11 +60,11 @@ def test_a_full_disk_costs_nothing(tmp_path, folder) -> None:
                 assert "No space left" in str(err)
             assert world.contents() == FIRST
             assert not (world.etc / STAGE).exists()
-            assert sendmail_files.backups(world.backups) == []
+            assert files_back.backups(world.backups) == []
         assert failures > 1
         assert world.contents() == NEW
         (world.root / folder / "filler").unlink()
-        sendmail_files.restore_first(world.backups, **world.call)
+        files_back.restore_first(world.backups, **world.call)
         assert world.contents() == FIRST
         assert [p for p in world.litter() if "spare" not in p] == []
 
@@ -166,7 +168,7 @@ def set_flag(path: Path, flag: int) -> None:
 def test_a_failure_in_the_middle_puts_back(world, monkeypatch, call, at, exchange) -> None:
     """Fail the at-th call while files are renamed; the very same files must be there afterwards."""
     if not exchange:
-        monkeypatch.setattr(sendmail_stage, "_renameat2", lambda *_: False)
+        monkeypatch.setattr(files_renames, "_renameat2", lambda *_: False)
     first = world.states()
     calls = fail_once_renaming(monkeypatch, call, at)
     try:
@@ -176,15 +178,15 @@ def test_a_failure_in_the_middle_puts_back(world, monkeypatch, call, at, exchang
     except FilesError as err:
         assert "Input/output error" in str(err)
         assert world.states() == first
-        assert sendmail_files.backups(world.backups) == []
-        assert sendmail_files.status(world.backups) == {}
+        assert files_back.backups(world.backups) == []
+        assert files_back.status(world.backups) == {}
     assert world.litter() == []
 
 
 def fail_once_renaming(monkeypatch, name: str, at: int) -> list[int]:
     """Let ``os.name`` fail with EIO at its at-th call after the renames began; give the calls."""
     calls: list[int] = []
-    real, real_rename = getattr(os, name), sendmail_stage._rename_all
+    real, real_rename = getattr(os, name), files_renames._rename_all
 
     def failing(*args, **kwargs):
         calls.append(1)
@@ -199,7 +201,7 @@ def fail_once_renaming(monkeypatch, name: str, at: int) -> list[int]:
         finally:
             monkeypatch.setattr(os, name, real)
 
-    monkeypatch.setattr(sendmail_stage, "_rename_all", begun)
+    monkeypatch.setattr(files_renames, "_rename_all", begun)
     return calls
 
 
@@ -217,14 +219,14 @@ def test_what_cannot_be_put_back_is_named_and_in_the_backup(world, monkeypatch) 
             world.place()
     assert world.path("knobs").read_bytes() == NEW["knobs"]
     assert not world.path("auth").exists()
-    newest = sendmail_files.backups(world.backups)[-1]
-    sendmail_files.restore(world.backups, newest.id, **world.call)
+    newest = files_back.backups(world.backups)[-1]
+    files_back.restore(world.backups, newest.id, **world.call)
     assert world.contents() == FIRST
     assert world.litter() == []
 
 
 def fail_exchange(monkeypatch, name: str, *, lasting: bool) -> None:
-    real, failed = sendmail_stage._renameat2, []
+    real, failed = files_renames._renameat2, []
 
     def failing(old_fd: int, old: str, new_fd: int, new: str) -> bool:
         if new == name or (lasting and failed):
@@ -232,11 +234,11 @@ def fail_exchange(monkeypatch, name: str, *, lasting: bool) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(old_fd, old, new_fd, new)
 
-    monkeypatch.setattr(sendmail_stage, "_renameat2", failing)
+    monkeypatch.setattr(files_renames, "_renameat2", failing)
 
 
 def test_what_somebody_changed_meanwhile_is_not_put_back(world, monkeypatch) -> None:
-    real = sendmail_stage._renameat2
+    real = files_renames._renameat2
 
     def failing(old_fd: int, old: str, new_fd: int, new: str) -> bool:
         if new == "cf":
@@ -244,7 +246,7 @@ def test_what_somebody_changed_meanwhile_is_not_put_back(world, monkeypatch) -> 
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(old_fd, old, new_fd, new)
 
-    monkeypatch.setattr(sendmail_stage, "_renameat2", failing)
+    monkeypatch.setattr(files_renames, "_renameat2", failing)
     with pytest.raises(NotPutBack, match="knobs: was put in place and then changed by somebody"):
         world.place()
     assert world.path("knobs").read_bytes() == b"edited between two renames\n"
@@ -254,7 +256,7 @@ def test_an_interrupt_puts_back(world, monkeypatch) -> None:
     def interrupted(*args: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sendmail_stage, "_renameat2", interrupted)
+    monkeypatch.setattr(files_renames, "_renameat2", interrupted)
     with pytest.raises(KeyboardInterrupt):
         world.place()
     assert world.contents() == FIRST
@@ -262,7 +264,7 @@ def test_an_interrupt_puts_back(world, monkeypatch) -> None:
 
 
 def test_a_full_backup_disk_after_the_renames_is_no_failure(world, monkeypatch) -> None:
-    real = sendmail_files.Store.write_ledger
+    real = Store.write_ledger
     calls = []
 
     def second_fails(self, ledger) -> None:
@@ -272,11 +274,11 @@ def test_a_full_backup_disk_after_the_renames_is_no_failure(world, monkeypatch) 
         real(self, ledger)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sendmail_files.Store, "write_ledger", second_fails)
+        patch.setattr(Store, "write_ledger", second_fails)
         world.place()
     assert world.contents() == NEW
-    assert set(sendmail_files.status(world.backups).values()) == {"as placed"}
-    sendmail_files.restore_first(world.backups, **world.call)
+    assert set(files_back.status(world.backups).values()) == {"as placed"}
+    files_back.restore_first(world.backups, **world.call)
     assert world.contents() == FIRST
 
 
@@ -287,6 +289,6 @@ def test_sweep_removes_what_a_killed_run_left(world) -> None:
         (folder / STAGE / "cf.new").write_bytes(b"half")
     (world.backups / ".new-000009-20200101T000000Z").mkdir()
     (world.backups / "first" / ".ledger.json").write_bytes(b"half")
-    sendmail_files.sweep([str(world.path("cf"))], world.backups, **world.call)
+    files_place.sweep([str(world.path("cf"))], world.backups, **world.call)
     assert world.litter() == []
     assert world.contents() == NEW

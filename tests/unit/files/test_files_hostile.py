@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from files_world import GROUP, NEW, OLD, STRANGER, World
-from james_client.files import place as sendmail_files
-from james_client.files import renames as sendmail_stage
-from james_client.files.place import Candidate, FilesError
-from james_client.files.walk import STAGE, directory
+from james_client.files import place as files_place
+from james_client.files import renames as files_renames
+from james_client.files import snapshot as files_snapshot
+from james_client.files.candidate import Candidate
+from james_client.files.walk import STAGE, FilesError, directory, roots
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
 
@@ -67,10 +68,10 @@ def test_a_plant_is_named_by_read_and_by_place(world, plant, name) -> None:
     world.path(name).unlink(missing_ok=True)
     PLANTS[plant](world.path(name))
     with pytest.raises(FilesError, match=f"{name}: found {plant}.* wanted"):
-        sendmail_files.read(world.path(name))
+        files_snapshot.read(world.path(name))
     before = world.path(name).lstat()
     with pytest.raises(FilesError, match=f"{name}: found {plant}"):
-        sendmail_files.place(candidates, world.backups, **world.call)
+        files_place.place(candidates, world.backups, **world.call)
     assert os.path.samestat(world.path(name).lstat(), before)
     assert (world.root / "victim").read_bytes() == b"root's own\n"
     assert world.path("knobs").read_bytes() == OLD["knobs"]
@@ -89,7 +90,7 @@ def test_a_file_of_the_directory_owner_is_refused(world, name) -> None:
     foreign(world.path(name))
     candidates = world.candidates()
     with pytest.raises(FilesError, match=f"{name}: found a file of uid {STRANGER}.* wanted root"):
-        sendmail_files.place(candidates, world.backups, **world.call)
+        files_place.place(candidates, world.backups, **world.call)
     assert world.path(name).read_bytes() == b"planted\n"
 
 
@@ -118,14 +119,14 @@ def test_a_directory_of_roots_moved_to_the_staging_name_keeps_its_files(world) -
 
 
 def test_a_change_while_files_are_staged_is_seen_before_any_rename(world, monkeypatch) -> None:
-    real = sendmail_stage._write
+    real = files_renames._write
 
     def write(one) -> None:
         real(one)
         world.path("cf").write_bytes(b"edited by hand\n")
 
-    monkeypatch.setattr(sendmail_stage, "_write", write)
-    monkeypatch.setattr(sendmail_stage, "_rename", lambda one: pytest.fail("renamed"))
+    monkeypatch.setattr(files_renames, "_write", write)
+    monkeypatch.setattr(files_renames, "_rename", lambda one: pytest.fail("renamed"))
     with pytest.raises(FilesError, match="cf: content"):
         world.place()
     assert world.path("cf").read_bytes() == b"edited by hand\n"
@@ -140,13 +141,13 @@ def test_a_swap_in_the_last_moment_is_put_back(world, monkeypatch) -> None:
 def test_a_plant_in_the_last_moment_is_put_back(world, monkeypatch, plant) -> None:
     swap_before_rename(world, monkeypatch, PLANTS[plant])
     with pytest.raises(FilesError, match=f"cf: found {plant}"):
-        sendmail_files.read(world.path("cf"))
+        files_snapshot.read(world.path("cf"))
     assert (world.root / "victim").read_bytes() == b"root's own\n"
 
 
 def swap_before_rename(world: World, monkeypatch, plant: Callable[[Path], None]) -> None:
     """Let somebody be faster than the exchange of cf; all else must be as before."""
-    real = sendmail_stage._renameat2
+    real = files_renames._renameat2
     done = []
 
     def late(old_fd: int, old: str, new_fd: int, new: str) -> bool:
@@ -156,7 +157,7 @@ def swap_before_rename(world: World, monkeypatch, plant: Callable[[Path], None])
             plant(world.path("cf"))
         return real(old_fd, old, new_fd, new)
 
-    monkeypatch.setattr(sendmail_stage, "_renameat2", late)
+    monkeypatch.setattr(files_renames, "_renameat2", late)
     with pytest.raises(FilesError, match=r"cf: .*\n.*put back: .*knobs"):
         world.place()
     assert done
@@ -166,14 +167,14 @@ def swap_before_rename(world: World, monkeypatch, plant: Callable[[Path], None])
 
 
 def test_a_new_file_never_replaces_what_appears_in_the_last_moment(world, monkeypatch) -> None:
-    real = sendmail_stage._link
+    real = files_renames._link
 
     def late(old_fd: int, old: str, new_fd: int, new: str) -> None:
         if new == "auth":
             symlink(world.path("auth"))
         real(old_fd, old, new_fd, new)
 
-    monkeypatch.setattr(sendmail_stage, "_link", late)
+    monkeypatch.setattr(files_renames, "_link", late)
     with pytest.raises(FilesError, match=r"auth: cannot be put in place: File exists\n.*put back"):
         world.place()
     assert world.path("auth").is_symlink()
@@ -249,29 +250,29 @@ def attack(name: str, plant: Callable[[str], None]) -> None:
 class TestOnTheWay:
     def test_a_symlink_that_root_alone_can_make_is_followed(self, world) -> None:
         (world.root / "alias").symlink_to("etc")
-        found = sendmail_files.read(world.root / "alias" / "cf")
+        found = files_snapshot.read(world.root / "alias" / "cf")
         assert found.data == OLD["cf"]
 
     def test_a_symlink_in_a_strangers_directory_is_refused(self, world) -> None:
         (world.etc / "m4").symlink_to(world.root / "default")
         with pytest.raises(FilesError, match="'m4' on the way is a symlink of uid 0 in a direc"):
-            sendmail_files.read(world.etc / "m4" / "knobs")
+            files_snapshot.read(world.etc / "m4" / "knobs")
 
     def test_a_strangers_symlink_is_refused(self, world) -> None:
         alias = world.root / "alias"
         alias.symlink_to("etc")
         os.chown(alias, STRANGER, GROUP, follow_symlinks=False)
         with pytest.raises(FilesError, match=f"'alias' on the way is a symlink of uid {STRANGER}"):
-            sendmail_files.read(alias / "cf")
+            files_snapshot.read(alias / "cf")
 
     def test_a_loop_ends(self, world) -> None:
         (world.root / "loop").symlink_to("loop")
         with pytest.raises(FilesError, match="more than 20 symlinks"):
-            sendmail_files.read(world.root / "loop" / "cf")
+            files_snapshot.read(world.root / "loop" / "cf")
 
     def test_backups_in_a_strangers_directory_are_refused(self, world) -> None:
         with pytest.raises(FilesError, match=f"'etc' on the way has owner uid {STRANGER}"):
-            sendmail_files.place(world.candidates(), world.etc / "backups", **world.call)
+            files_place.place(world.candidates(), world.etc / "backups", **world.call)
         assert not (world.etc / "backups").exists()
         assert world.path("knobs").read_bytes() == OLD["knobs"]
 
@@ -283,16 +284,22 @@ class TestOnTheWay:
 
     def test_a_sticky_directory_is_trusted_and_an_open_one_is_not(self, tmp_path) -> None:
         tmp_path.chmod(0o1777)
-        with directory(str(tmp_path), trusted=True):
+        with directory(str(tmp_path), roots):
             pass
         tmp_path.chmod(0o777)
-        with pytest.raises(FilesError, match="mode 0777"), directory(str(tmp_path), trusted=True):
+        with pytest.raises(FilesError, match="mode 0777"), directory(str(tmp_path), roots):
             pass
 
 
 def test_a_foreign_file_may_be_had_for_its_owner(world) -> None:
     """The submission program's credentials belong to smmsp."""
     foreign(world.path("auth"))
-    one = Candidate(sendmail_files.read(world.path("auth")), b"x", uid=STRANGER, secret=True)
-    sendmail_files.place([one], world.backups, **world.call)
+    one = Candidate(
+        files_snapshot.read(world.path("auth")),
+        b"x",
+        uid=STRANGER,
+        secret=True,
+        folder_uid=STRANGER,
+    )
+    files_place.place([one], world.backups, **world.call)
     assert world.path("auth").read_bytes() == b"x"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 from files_world import EVERY_CALL, NEW, World, forked
-from james_client.files import place as sendmail_files
-from james_client.files import renames as sendmail_stage
+from james_client.files import back as files_back
+from james_client.files import place as files_place
+from james_client.files import renames as files_renames
 
 CHANGING = [
     *("open", "write", "pwrite", "ftruncate", "fsync", "fchown", "fchmod", "utime"),
@@ -48,7 +49,7 @@ def fault_points(kill_at: int, after: bool) -> list[str]:
 
     for name in CHANGING + LOOKING * EVERY_CALL:
         setattr(os, name, wrapped(name, getattr(os, name)))
-    sendmail_stage._renameat2 = wrapped("renameat2", sendmail_stage._renameat2)  # type: ignore
+    files_renames._renameat2 = wrapped("renameat2", files_renames._renameat2)  # type: ignore
     return seen
 
 
@@ -73,7 +74,7 @@ def campaign(folder: Path, task: Callable[[World], object]) -> int:
         if not killed(lambda world=world: task(world), 1 + number // 2, bool(number % 2)):
             return number
         world.assert_whole()
-        assert all(backup.paths for backup in sendmail_files.backups(world.backups))
+        assert all(backup.paths for backup in files_back.backups(world.backups))
         world.assert_goes_on()
         assert world.states() == first
     raise AssertionError
@@ -82,7 +83,7 @@ def campaign(folder: Path, task: Callable[[World], object]) -> int:
 @pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "second name"])
 def test_placing_survives_a_kill_at_every_call(tmp_path, monkeypatch, exchange) -> None:
     if not exchange:
-        monkeypatch.setattr(sendmail_stage, "_renameat2", lambda *_: False)
+        monkeypatch.setattr(files_renames, "_renameat2", lambda *_: False)
     assert campaign(tmp_path, World.place) >= 100
 
 
@@ -93,7 +94,7 @@ def test_going_back_survives_a_kill_at_every_call(tmp_path) -> None:
         world.place()
 
         def back(world: World = world) -> None:
-            sendmail_files.restore_first(world.backups, **world.call)
+            files_back.restore_first(world.backups, **world.call)
 
         if not killed(back, 1 + number // 2, bool(number % 2)):
             break
@@ -118,7 +119,7 @@ def test_a_plain_write_is_caught_by_the_same_checks(tmp_path) -> None:
 def test_the_wrong_order_is_caught_by_the_same_checks(tmp_path) -> None:
     def backwards(world: World) -> None:
         turned = world.candidates()[::-1]
-        sendmail_files.place(turned, world.backups, **world.call)
+        files_place.place(turned, world.backups, **world.call)
 
     with pytest.raises(AssertionError, match="no prefix"):
         campaign(tmp_path, backwards)

@@ -10,12 +10,14 @@ import stat
 
 import pytest
 from files_world import ACL_FOR_STRANGER, FIRST, GROUP, NEW, OLD, SECRET, STRANGER, World, forked
-from james_client.files import candidate as sendmail_candidate
-from james_client.files import lock as sendmail_lock
-from james_client.files import place as sendmail_files
-from james_client.files import renames as sendmail_stage
-from james_client.files import walk as sendmail_fs
-from james_client.files.place import Candidate, FilesError
+from james_client.files import back as files_back
+from james_client.files import candidate as files_candidate
+from james_client.files import lock as files_lock
+from james_client.files import place as files_place
+from james_client.files import renames as files_renames
+from james_client.files import snapshot as files_snapshot
+from james_client.files.candidate import Candidate
+from james_client.files.walk import FilesError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
 
@@ -45,9 +47,9 @@ def test_a_second_run_writes_nothing(world) -> None:
 
 def test_a_new_file_gets_what_was_asked_for(world) -> None:
     path = world.etc / "fresh"
-    one = Candidate(sendmail_files.read(path), b"x\n", mode=0o604, uid=STRANGER, gid=GROUP)
-    sendmail_files.place([one], world.backups, **world.call)
-    assert sendmail_files.read(path) == dataclasses.replace(one.wanted, mtime_ns=mtime(path))
+    one = Candidate(files_snapshot.read(path), b"x\n", mode=0o604, uid=STRANGER, gid=GROUP)
+    files_place.place([one], world.backups, **world.call)
+    assert files_snapshot.read(path) == dataclasses.replace(one.wanted, mtime_ns=mtime(path))
 
 
 def mtime(path) -> int:
@@ -59,7 +61,7 @@ def test_all_is_on_the_disk_before_a_rename_and_each_rename_before_the_next(
 ) -> None:
     """After a power cut, too, each file is whole and the new ones are the first of the order."""
     events: list[tuple[str, int]] = []
-    real_fsync, real_rename = os.fsync, sendmail_stage._rename
+    real_fsync, real_rename = os.fsync, files_renames._rename
 
     def fsync(fd: int) -> None:
         real_fsync(fd)
@@ -70,7 +72,7 @@ def test_all_is_on_the_disk_before_a_rename_and_each_rename_before_the_next(
         events.append(("renamed", os.fstat(one.dir_fd).st_ino))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(sendmail_stage, "_rename", rename)
+    monkeypatch.setattr(files_renames, "_rename", rename)
     world.place()
     first = [what for what, _ in events].index("renamed")
     for name in ("knobs", "drop-in", "auth", "cf"):
@@ -90,10 +92,10 @@ def test_acl_and_attributes_of_the_old_file_are_kept(world) -> None:
     path = world.path("cf")
     os.setxattr(path, "user.note", b"of the admin")
     os.setxattr(path, "system.posix_acl_access", ACL_FOR_STRANGER)
-    before = dict(sendmail_files.read(path).xattrs)
+    before = dict(files_snapshot.read(path).xattrs)
     world.place()
     assert before["user.note"] == b"of the admin"
-    assert dict(sendmail_files.read(path).xattrs) == before
+    assert dict(files_snapshot.read(path).xattrs) == before
 
 
 def test_a_label_is_kept(world) -> None:
@@ -103,14 +105,14 @@ def test_a_label_is_kept(world) -> None:
     except OSError as err:
         pytest.skip(f"no security attributes on this file system: {err}")
     world.place()
-    assert dict(sendmail_files.read(path).xattrs)["security.test"].startswith(b"system_u")
+    assert dict(files_snapshot.read(path).xattrs)["security.test"].startswith(b"system_u")
 
 
 def test_systems_without_attributes_in_python_do_without(world, monkeypatch) -> None:
     for name in ("listxattr", "getxattr", "setxattr", "removexattr"):
         monkeypatch.delattr(os, name)
     world.place()
-    sendmail_files.restore_first(world.backups, **world.call)
+    files_back.restore_first(world.backups, **world.call)
     assert world.contents() == FIRST
 
 
@@ -132,25 +134,26 @@ def test_a_wider_secret_becomes_0600_and_its_owner_ours(world) -> None:
     path.write_bytes(SECRET)
     path.chmod(0o644)
     os.setxattr(path, "system.posix_acl_access", ACL_FOR_STRANGER)
-    one = Candidate(sendmail_files.read(path), SECRET, secret=True)
+    one = Candidate(files_snapshot.read(path), SECRET, secret=True, folder_uid=STRANGER)
     assert one.differs
-    sendmail_files.place([one], world.backups, **world.call)
-    now = sendmail_files.read(path)
+    files_place.place([one], world.backups, **world.call)
+    now = files_snapshot.read(path)
     assert (now.data, now.mode, now.uid, now.xattrs) == (SECRET, 0o600, 0, ())
 
 
 def test_a_secret_for_another_user_is_his_alone(world) -> None:
     path = world.path("auth")
-    one = Candidate(sendmail_files.read(path), SECRET, uid=STRANGER, gid=GROUP, secret=True)
-    sendmail_files.place([one], world.backups, **world.call)
+    his = {"uid": STRANGER, "gid": GROUP, "secret": True, "folder_uid": STRANGER}
+    one = Candidate(files_snapshot.read(path), SECRET, **his)
+    files_place.place([one], world.backups, **world.call)
     info = path.stat()
     assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (STRANGER, GROUP, 0o600)
-    again = Candidate(sendmail_files.read(path), SECRET, uid=STRANGER, gid=GROUP, secret=True)
+    again = Candidate(files_snapshot.read(path), SECRET, **his)
     assert not again.differs
 
 
 def test_a_wide_mode_for_a_secret_is_refused(world) -> None:
-    one = Candidate(sendmail_files.read(world.path("auth")), SECRET, mode=0o640, secret=True)
+    one = Candidate(files_snapshot.read(world.path("auth")), SECRET, mode=0o640, secret=True)
     refused(world, [one], r"auth: asked for mode 0640, a secret wants at most 0600")
 
 
@@ -158,7 +161,7 @@ def refused(world: World, candidates, match: str) -> str:
     """Expect a refusal that touches no file; give its words."""
     before = world.snapshot_tree()
     with pytest.raises(FilesError, match=match) as caught:
-        sendmail_files.place(candidates, world.backups, **world.call)
+        files_place.place(candidates, world.backups, **world.call)
     after = world.snapshot_tree()
     ours = (str(world.backups), str(world.root / "lock"))
 
@@ -168,7 +171,7 @@ def refused(world: World, candidates, match: str) -> str:
     assert [v[0:3] + v[4:] for v in rest(after).values()] == [
         v[0:3] + v[4:] for v in rest(before).values()
     ]
-    assert sendmail_files.backups(world.backups) == []
+    assert files_back.backups(world.backups) == []
     return str(caught.value)
 
 
@@ -199,9 +202,9 @@ def test_a_file_that_appeared_since_is_refused(world) -> None:
 def test_without_the_comparison_the_edit_would_be_lost(world, monkeypatch) -> None:
     candidates = world.candidates()
     world.path("cf").write_bytes(b"edited by hand\n")
-    monkeypatch.setattr(sendmail_candidate, "check_unchanged", lambda before, now: None)
+    monkeypatch.setattr(files_candidate, "check_unchanged", lambda before, now: None)
     monkeypatch.setattr("james_client.files.renames.check_unchanged", lambda before, now: None)
-    sendmail_files.place(candidates, world.backups, **world.call)
+    files_place.place(candidates, world.backups, **world.call)
     assert world.path("cf").read_bytes() == NEW["cf"]
 
 
@@ -218,7 +221,7 @@ def test_a_missing_drop_in_directory_is_made_and_goes_with_its_file(world) -> No
     folder = world.path("drop-in").parent
     world.place()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    sendmail_files.restore_first(world.backups, **world.call)
+    files_back.restore_first(world.backups, **world.call)
     assert not folder.exists()
 
 
@@ -226,31 +229,31 @@ def test_a_drop_in_directory_with_others_files_stays(world) -> None:
     folder = world.path("drop-in").parent
     world.place()
     (folder / "other.conf").write_bytes(b"the admin's\n")
-    sendmail_files.restore_first(world.backups, **world.call)
+    files_back.restore_first(world.backups, **world.call)
     assert [path.name for path in folder.iterdir()] == ["other.conf"]
 
 
 def test_a_missing_directory_is_named(world) -> None:
     with pytest.raises(FilesError, match=r"nowhere/deep: 'nowhere' does not exist"):
-        sendmail_files.read(world.root / "nowhere" / "deep" / "cf")
+        files_snapshot.read(world.root / "nowhere" / "deep" / "cf")
 
 
 def test_a_file_over_the_limit_is_refused(world, monkeypatch) -> None:
-    monkeypatch.setattr(sendmail_fs, "LIMIT", 10)
+    monkeypatch.setattr(files_snapshot, "LIMIT", 10)
     with pytest.raises(FilesError, match=f"cf: found {len(OLD['cf'])} bytes, wanted at most 10"):
-        sendmail_files.read(world.path("cf"))
+        files_snapshot.read(world.path("cf"))
 
 
 @pytest.mark.parametrize("path", ["cf", "", "/", "/etc/../etc/hosts", "/etc/", "/a\0b", "/x/."])
 def test_paths_that_are_not_absolute_files_are_refused(path) -> None:
     with pytest.raises(FilesError, match=r"wanted (the|an) absolute path"):
-        sendmail_files.read(path)
+        files_snapshot.read(path)
 
 
 def test_nothing_shows_the_content(world) -> None:
     world.path("auth").write_bytes(SECRET)
-    one = Candidate(sendmail_files.read(world.path("auth")), SECRET + b"more", secret=True)
-    shown = f"{one!r} {one.before!r} {one.wanted!r} {sendmail_files.changes([one])}"
+    one = Candidate(files_snapshot.read(world.path("auth")), SECRET + b"more", secret=True)
+    shown = f"{one!r} {one.before!r} {one.wanted!r} {files_candidate.changes([one])}"
     assert "pa55word" not in shown
     assert pickle.loads(pickle.dumps(one)) == one
 
@@ -260,7 +263,7 @@ class TestLock:
         ready, tell = os.pipe()
         pid = os.fork()
         if not pid:
-            with sendmail_lock.locked(world.root / "lock", "the\nother highstate", 1):
+            with files_lock.locked(world.root / "lock", "the\nother highstate", 1):
                 os.write(tell, b"x")
                 signal.pause()
         try:
@@ -269,7 +272,7 @@ class TestLock:
             with pytest.raises(
                 FilesError, match=rf"the other highstate \(pid {pid}\) since 2.*nothing was"
             ):
-                sendmail_files.place(world.candidates(), world.backups, **call)
+                files_place.place(world.candidates(), world.backups, **call)
             assert world.contents() == FIRST
         finally:
             os.kill(pid, signal.SIGKILL)
@@ -311,7 +314,7 @@ class TestLock:
             world.place(reset)
 
     def test_without_lock_and_comparison_both_would_win(self, world, monkeypatch) -> None:
-        monkeypatch.setattr(sendmail_candidate, "check_unchanged", lambda before, now: None)
+        monkeypatch.setattr(files_candidate, "check_unchanged", lambda before, now: None)
         monkeypatch.setattr("james_client.files.renames.check_unchanged", lambda before, now: None)
         pair = [world.candidates({"cf": b"A\n"}), world.candidates({"cf": b"B\n"})]
         assert race(world, pair) == 2
@@ -327,7 +330,7 @@ def race(world: World, runs) -> int:
             os.close(go)
             os.read(gate, 1)  # ends for all when the parent closes its end
             try:
-                sendmail_files.place(candidates, world.backups, **world.call)
+                files_place.place(candidates, world.backups, **world.call)
             except FilesError as err:
                 os._exit(3 if "since it was read" in str(err) else 4)
             os._exit(0)
@@ -343,8 +346,8 @@ def test_an_ordinary_user_can_read_but_not_place(world) -> None:
     def as_user() -> None:
         world.root.chmod(0o755)
         os.setresuid(STRANGER, STRANGER, STRANGER)
-        sendmail_files.read("/etc/passwd")
+        files_snapshot.read("/etc/passwd")
         with pytest.raises(FilesError, match=r"Permission denied|wanted root's"):
-            sendmail_files.place([], world.backups, **world.call)
+            files_place.place([], world.backups, **world.call)
 
     assert forked(as_user) == 0

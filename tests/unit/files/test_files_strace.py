@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from files_world import EVERY_CALL, World
-from james_client.files import place as sendmail_files
+from james_client.files import back as files_back
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root"),
@@ -78,7 +78,7 @@ def test_placing_survives_a_kill_at_system_calls(tmp_path) -> None:
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         kills += done.returncode != 0
         world.assert_whole()
-        assert all(backup.paths for backup in sendmail_files.backups(world.backups))
+        assert all(backup.paths for backup in files_back.backups(world.backups))
         world.assert_goes_on()
         assert world.states() == first
     assert kills >= (1000 if EVERY_CALL else 10)
