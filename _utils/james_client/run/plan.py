@@ -19,6 +19,7 @@ from james_client.errors import FaultError
 from james_client.files.candidate import Candidate
 from james_client.files.snapshot import Snapshot, read
 from james_client.mc.block import McError, McFile
+from james_client.mta.knobs import turn
 from james_client.wishes.platform import Platform
 from james_client.wishes.settings import Settings
 

@@ -75,6 +75,7 @@ PLACES: dict[str, tuple[Callable[[Any, str], Any], str]] = {
     "lookup:cf": (PLATFORM_FACTS["cf"], r"/[A-Za-z0-9_.{}@+/-]+"),
     "lookup:restart": (PLATFORM_FACTS["restart"], r"[A-Za-z0-9 _./:@%+=,&{}~-]*"),
     "lookup:submit_user": (PLATFORM_FACTS["submit_user"], r"[A-Za-z0-9_.+-]+"),
+    "lookup:mail_owner": (PLATFORM_FACTS["mail_owner"], r"[A-Za-z0-9_.+-]+"),
 }
 
 
