@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import recipe
 from forked_salt import ForkedSalt
 from safety_host import PILLAR, STEPS, failed, write_pillar
 from support import leaks, pristine
 
 OWN = "/etc/mail/james-auth-info"
 PROGRAMS = "/etc/mail/james-msp-auth-info"
+OWN_SWAPPED = ("james-auth-info", PROGRAMS)
 ASKED = ("drift", "settings", "status")
 PUBLIC = ("sendmail.conf", "sendmail.mc", "sendmail.cf", "submit.mc", "submit.cf", "switch")
 NEXT = copy.deepcopy(PILLAR)  # the planted password is an earlier pillar's: nobody knows it now
@@ -75,7 +77,8 @@ def shown(salt: ForkedSalt, *call: str, **keywords: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "source"), [*((name, OWN) for name in PUBLIC), ("sendmail.conf", PROGRAMS)]
+    ("name", "source"),
+    [*((name, OWN) for name in PUBLIC), ("sendmail.conf", PROGRAMS), OWN_SWAPPED],
 )
 def test_a_planted_credential_file_is_not_shown(salt: ForkedSalt, name: str, source: str) -> None:
     plant(source, name)
@@ -107,3 +110,44 @@ def test_a_password_that_is_a_word_of_salts_breaks_no_return(
         one for one in result.values() if one.get("result") is False or not frame <= one.keys()
     ]
     assert wrong == []
+
+
+@pytest.fixture
+def elsewhere(salt: ForkedSalt, pillar_folder: Path) -> Iterator[Path]:
+    """Give a folder of root's that the credential file has been moved to by the pillar."""
+    folder = Path("/srv/james")
+    folder.mkdir(mode=0o755)
+    pillar = copy.deepcopy(NEXT)
+    pillar["sendmail_james"]["auth"]["file"] = f"{folder}/james-auth-info"
+    write_pillar(pillar_folder, pillar)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_folder_that_others_write_to_is_refused_before_anything_is_written(
+    salt: ForkedSalt, elsewhere: Path
+) -> None:
+    elsewhere.chmod(0o777)
+    before = recipe.digest("/etc/mail", "/srv/james")
+    for test in (True, False):
+        said = "".join(map(str, failed(salt.call("state.apply", STEPS, test=test)).values()))
+        assert f"{elsewhere} has owner uid 0 and mode 0777; wanted" in said
+        assert f"chmod go-w {elsewhere}" in said
+    assert recipe.digest("/etc/mail", "/srv/james") == before
+
+
+def test_one_that_others_write_to_later_is_refused_too_and_the_cure_cures(
+    salt: ForkedSalt, elsewhere: Path
+) -> None:
+    assert unsuccessful(salt) == {}
+    elsewhere.chmod(0o777)
+    (said,) = unsuccessful(salt).values()
+    assert f"chmod go-w {elsewhere}" in said
+    pristine.run("chmod", "go-w", str(elsewhere))
+    assert unsuccessful(salt) == {}
+
+
+def unsuccessful(salt: ForkedSalt) -> dict[str, str]:
+    """Apply, and give the states that went wrong themselves, with their comments."""
+    found = failed(salt.call("state.apply", STEPS))
+    return {name: said for name, said in found.items() if "requisite" not in said}
