@@ -89,15 +89,15 @@ class Candidate:
 def changes(candidates: Iterable[Candidate]) -> Changes:
     """Give ``{path: {old, new, diff}}`` of the candidates that differ; nothing is touched.
 
-    old and new: mode, owner and size in words, None where there is no file. diff: unified; of a
-    secret, and of what others cannot read on the disk before or after, ``(not shown)``: the owner
-    of a directory may rename a file that he cannot read to any name in it. What follows
+    old and new are mode, owner and size in words, None where there is no file; diff is unified.
+    Size and diff are not shown of a secret, nor of what others cannot read before or after: the
+    owner of a directory may rename a file that he cannot read to any name in it. What follows
     ``AuthInfo:`` in a line is never shown.
     """
     return {
         one.path: {
-            "old": _words(one.before, one.secret),
-            "new": _words(one.wanted, one.secret),
+            "old": _words(one.before, one.secret or not _is_public(one)),
+            "new": _words(one.wanted, one.secret or not _is_public(one)),
             "diff": _diff(one),
         }
         for one in candidates
@@ -190,10 +190,14 @@ def _frozen(path: str) -> str | None:
         os.close(fd)
 
 
-def _words(one: Snapshot, secret: bool) -> str | None:
+def _is_public(one: Candidate) -> bool:
+    return all(side.data is None or side.mode & stat.S_IROTH for side in (one.before, one.wanted))
+
+
+def _words(one: Snapshot, hidden: bool) -> str | None:
     if one.data is None:
         return None
-    size = _HIDDEN if secret else f"{len(one.data)} bytes"
+    size = _HIDDEN if hidden else f"{len(one.data)} bytes"
     return f"{size}, mode {one.mode:04o}, uid {one.uid}, gid {one.gid}"
 
 
@@ -201,7 +205,7 @@ def _diff(one: Candidate) -> str:
     path, old, new = one.path, one.before.data, one.wanted.data
     if one.secret:
         return _HIDDEN
-    if not all(side.data is None or side.mode & stat.S_IROTH for side in (one.before, one.wanted)):
+    if not _is_public(one):
         return _PRIVATE
     if max(len(old or b""), len(new or b"")) > _SHOWN:
         return "(too large to show)"
