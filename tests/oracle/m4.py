@@ -11,7 +11,8 @@ from pathlib import Path
 from james_client.cf import auth, loop, relay
 from james_client.cf.text import Cf
 from james_client.mc.block import McFile
-from james_client.wishes.settings import Auth, Loop, Relay, Secret
+from james_client.wishes.secret import Secret
+from james_client.wishes.settings import Auth, Loop, Relay
 
 BUILT = re.compile(rb"(?m)^##### built by .*$")
 

@@ -11,7 +11,8 @@ import pytest
 from james_client.run.steps import credential_map
 from james_client.wishes.checks import check_fits, check_password
 from james_client.wishes.mistakes import SettingsError
-from james_client.wishes.settings import Auth, Secret
+from james_client.wishes.secret import Secret
+from james_client.wishes.settings import Auth
 
 from oracle.m4 import AUTH, RELAY, Tree, Wishes, apply
 from oracle.post import PORT, Post

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from james_client.scrub import HIDDEN, scrub, scrub_all
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 
 PASSWORD = "Zx9-Quelle&%Bach"
 ENDS = ("\n", "\r\n", "\r")

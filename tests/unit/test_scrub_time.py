@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from james_client.scrub import scrub
-from james_client.wishes.settings import Secret
+from james_client.wishes.secret import Secret
 
 LINEAR = 3.5  # of a quadratic time four comes, of a cubic one eight
 BITS = [
