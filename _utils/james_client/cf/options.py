@@ -45,6 +45,7 @@ OPTIONS = {
         Option("DefaultAuthInfo", 8, "confDEF_AUTH_INFO", "auth"),
         Option("DeliveryMode", 8, "confDELIVERY_MODE", "auth", "d"),
         Option("HelpFile", 8),
+        Option("RunAsUser", 2),
         Option("UseMSP", 4),
     )
 }
