@@ -44,10 +44,17 @@ def test_who_holds_the_output_open_is_stopped_too(tmp_path):
     wait_for_end(int(alive.read_text()))
 
 
+def test_who_closes_its_output_and_goes_on_is_stopped_too():
+    """The time limit holds to the process's end, not to that of what it says."""
+    with pytest.raises(ProcessError, match="did not end within"):
+        run(["/bin/sh", "-c", "exec >&- 2>&-; sleep 300"], timeout=0.5)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_a_process_leaves_running_is_killed_if_asked(whole):
     """And the twin: sendmail's deliveries in the background go on otherwise."""
-    child = int(run(["/bin/sh", "-c", "sleep 300 >&- 2>&- & echo $!"], whole=whole).out)
+    asked = {"whole": True} if whole else {}
+    child = int(run(["/bin/sh", "-c", "sleep 300 >&- 2>&- & echo $!"], **asked).out)
     if whole:
         wait_for_end(child)
     else:

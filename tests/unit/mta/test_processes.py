@@ -164,6 +164,18 @@ def test_what_outlives_a_restart_is_named(runner: Any) -> None:
     assert look(SIGNS).since(before).queue_runner
 
 
+def test_a_runner_that_does_not_end_is_not_waited_for_as_long_as_a_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = processes.Runner(psutil.Process(), False, True)
+    new = processes.Runner(psutil.Process(1), False, True)
+    seen = processes.Processes((old, new), (), ())
+    monkeypatch.setattr(processes, "look", lambda _: seen)
+    monkeypatch.setattr(processes, "_END_TIMEOUT", 0.0)
+    (said,) = wait_for_runners(SIGNS, programs=False, before=[old], timeout=3600)
+    assert "has outlived" in said
+
+
 @pytest.mark.parametrize("port", [25, 587])
 def test_who_listens_is_judged_by_the_program(start: Any, folder: Path, port: int) -> None:
     address = ("127.0.0.77", port)
@@ -200,11 +212,33 @@ def is_new(process: psutil.Process, old: set[int]) -> bool:
     return process.pid not in old and "accepting" in " ".join(process.cmdline())
 
 
-def test_what_root_alone_can_see_is_said() -> None:
-    seen = processes.Processes((), (), (7, 8))
-    assert seen.wrong(programs=True)[-1] == (
-        "whether process 7, 8 is sendmail's, root alone can see"
-    )
+def test_what_root_alone_can_see_is_said(runner: Any) -> None:
+    pid = runner().pid
+    utils = str(Path(processes.__file__).parents[2])
+    ask = "from james_client.mta.processes import *;"
+    ask += f"print(look(Signs({SENDMAIL!r}, 'root', 'smmsp')).wrong(programs=False))"
+    argv = [sys.executable, "-c", ask]
+    who: dict[str, Any] = {"user": BOB, "group": BOB, "extra_groups": []}
+    done = subprocess.run(argv, env={"PYTHONPATH": utils}, capture_output=True, text=True, **who)
+    assert f"whether process {pid} is sendmail's, root alone can see" in done.stdout, done
+    assert "no queue runner lives" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("seen", "programs", "said"),
+    [
+        ([], False, True),
+        ([False], False, False),
+        ([False], True, True),
+        ([False, True], True, False),
+    ],
+)
+def test_who_can_not_be_seen_is_named_only_where_somebody_is_missing(
+    seen: list[bool], programs: bool, said: bool
+) -> None:
+    runners = tuple(processes.Runner(psutil.Process(), one, True) for one in seen)
+    wrong = processes.Processes(runners, (), (7, 8)).wrong(programs=programs)
+    assert ("whether process 7, 8 is sendmail's, root alone can see" in wrong) is said
 
 
 def test_freebsds_path_leads_to_what_mailer_conf_says(
