@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,10 +38,13 @@ def applied(module_call: Callable[..., Any]) -> dict[str, Any]:
     make_map("mailertable", TABLE)
     site(PARTNERS + WAY_PAST, "MAILER_DEFINITIONS\n", MC, CF)
     site(WAY_PAST, "FEATURE(`msp'", SUBMIT_MC, SUBMIT)
-    result = recipe.apply(
-        module_call, auth={"password": PASSWORD}, daemon={"programs_interval": "1s"}
-    )
-    return recipe.changes(result)
+    return apply(module_call)
+
+
+def apply(call: Callable[..., Any]) -> dict[str, Any]:
+    """Apply the formula, with a password of our own; give the changes."""
+    daemon = {"programs_interval": "1s"}
+    return recipe.changes(recipe.apply(call, auth={"password": PASSWORD}, daemon=daemon))
 
 
 def make_map(name: str, lines: str) -> None:
@@ -138,6 +142,27 @@ def test_as_the_how_to_has_it_a_stranger_gets_ours(
     CREDENTIALS.write_text(f"sendmail\nsendmail\n{PASSWORD}\nlocalhost\n")
     comes_to(others[STRANGER], recipe.send("someone@stranger.test"))
     assert has_password(others[STRANGER])
+
+
+def test_a_host_of_the_earlier_form_is_put_right(
+    others: dict[str, FakeJames], files_come_back: None, module_call: Callable[..., Any]
+) -> None:
+    before, files = CF.read_text(), (CREDENTIALS, CREDENTIALS.with_name("james-msp-auth-info"))
+    text = re.sub(r"Kjamesauth.*\nSauthinfo\n(R.*\n){3}", "SJamesUnusedAuthinfo\n", before)
+    old_default = f"\nO DefaultAuthInfo={CREDENTIALS}\n"
+    CF.write_text(re.sub(r"\n#O DefaultAuthInfo=.*\n", old_default, text))
+    for file in files:
+        file.write_text(f"sendmail\nsendmail\n{PASSWORD}\nlocalhost\n")
+    comes_to(others[STRANGER], recipe.send("someone@stranger.test"))
+    assert has_password(others[STRANGER])
+    others[STRANGER].said.clear()
+    assert apply(module_call)
+    assert CF.read_text() == before
+    comes_to(others[STRANGER], recipe.send("someone@stranger.test"))
+    assert logins(others[STRANGER]) == []
+    assert [recipe.arrives(recipe.send("alice", by=by)) for by in ("root", "bob")] == [
+        ["local"]
+    ] * 2
 
 
 def test_the_fallbacks_are_reported_as_taken_away(applied: dict[str, Any]) -> None:
