@@ -19,11 +19,11 @@ from support import leaks, pristine
 OWN = "/etc/mail/james-auth-info"
 PROGRAMS = "/etc/mail/james-msp-auth-info"
 OWN_SWAPPED = ("james-auth-info", PROGRAMS)
-ASKED = ("drift", "settings", "status")
-PUBLIC = ("sendmail.conf", "sendmail.mc", "sendmail.cf", "submit.mc", "submit.cf", "switch")
+ASKED = ("drift", "status")
+PUBLIC = ("sendmail.conf", "sendmail.mc", "sendmail.cf", "submit.cf", "switch")
 NEXT = copy.deepcopy(PILLAR)  # the planted password is an earlier pillar's: nobody knows it now
 NEXT["sendmail_james"]["auth"]["password"] = "another, of today"
-NEXT["sendmail_james"]["relay"] = {"dns": False, "switch_file": "/etc/mail/james-switch"}
+NEXT["sendmail_james"]["relay"] = {"dns": False, "switch_file": "/etc/mail/james.switch"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def as_smmta(*command: str) -> subprocess.CompletedProcess[str]:
 
 def plant(source: str, name: str) -> Path:
     """Rename a credential file over a public one, as the folder's owner may."""
-    path = Path("/etc/mail", name.replace("switch", "james-switch"))
+    path = Path("/etc/mail", name.replace("switch", "james.switch"))
     assert as_smmta("cat", source).returncode != 0, "the owner of the folder can't read it"
     moved = as_smmta("mv", "-f", source, str(path))
     assert moved.returncode == 0, moved
@@ -115,7 +115,7 @@ def test_a_password_that_is_a_word_of_salts_breaks_no_return(
 @pytest.fixture
 def elsewhere(salt: ForkedSalt, pillar_folder: Path) -> Iterator[Path]:
     """Give a folder of root's that the credential file has been moved to by the pillar."""
-    folder = Path("/srv/james")
+    folder = Path("/etc/james")
     folder.mkdir(mode=0o755)
     pillar = copy.deepcopy(NEXT)
     pillar["sendmail_james"]["auth"]["file"] = f"{folder}/james-auth-info"
@@ -128,12 +128,12 @@ def test_a_folder_that_others_write_to_is_refused_before_anything_is_written(
     salt: ForkedSalt, elsewhere: Path
 ) -> None:
     elsewhere.chmod(0o777)
-    before = recipe.digest("/etc/mail", "/srv/james")
+    before = recipe.digest("/etc/mail", "/etc/james")
     for test in (True, False):
         said = "".join(map(str, failed(salt.call("state.apply", STEPS, test=test)).values()))
         assert f"{elsewhere} has owner uid 0 and mode 0777; wanted" in said
         assert f"chmod go-w {elsewhere}" in said
-    assert recipe.digest("/etc/mail", "/srv/james") == before
+    assert recipe.digest("/etc/mail", "/etc/james") == before
 
 
 def test_one_that_others_write_to_later_is_refused_too_and_the_cure_cures(
