@@ -216,7 +216,7 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
 
         salt-call sendmail_james.account create=True
     """
-    return account_report.account(_plan(), create=create, test=test)
+    return account_report.account(_plan(), make=create, test=test)
 
 
 @_command

@@ -131,6 +131,16 @@ def test_no_circle() -> None:
     assert circles({"a": {"b"}, "b": {"a"}, "c": set()}) == ["a", "b"]
 
 
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module_name(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+    assert places["Plan"] == ["run.plan"]
+
+
 def test_the_map_names_every_room() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert rooms == set(BELOW)

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from james_client.answers.strangers import strangers
-from james_client.james.account import report as account_report
+from james_client.james.account import answer, checks, create, missing
 from james_client.run.plan import Plan
 
 
-def account(plan: Plan, *, create: bool, test: bool) -> dict[str, Any]:
-    """Return whether James lets sendmail's account in, and whose mail it would not take."""
-    report = account_report(plan.settings, make=create, test=test)
-    if report["checks"] and set(report["checks"].values()) == {"yes"}:
+def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
+    """Return what was created on James, his answers, and whose mail he would not take.
+
+    make
+        create what is missing, where pillar ``account:create`` is true
+    test
+        say it and create nothing; what is still to be created is not asked about
+    """
+    changes = missing(plan.settings, patient=False) if make else {}
+    if not test:
+        create(plan.settings, changes)
+    found = [] if test and changes else checks(plan.settings, patient=False)
+    report: dict[str, Any] = {
+        "created": changes,
+        "checks": {check.what: answer(check) for check in found},
+    }
+    if found and all(check.ok for check in found):
         report |= strangers(plan, [])
     return report

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from james_client.files import back
-from james_client.james import account as james_account
+from james_client.james.account import answer, checks, in_words
 from james_client.mta import processes
 from james_client.mta import queue as sendmail_queue
 from james_client.run import owed, proof, service
@@ -95,8 +95,8 @@ def _waiting(plan: Plan) -> Part:
 
 
 def _james(plan: Plan) -> Part:
-    found: dict[str, str] = james_account.report(plan.settings, make=False, test=True)["checks"]
-    return found, [f"{what}: {said}" for what, said in found.items() if said != "yes"]
+    found = checks(plan.settings, patient=False)
+    return {check.what: answer(check) for check in found}, in_words(found)
 
 
 def _rebuild(plan: Plan) -> Part:

@@ -9,8 +9,8 @@ from james_client.cf.login import (
     LOGIN_HEADER,
     REQUIRE_HEADER,
     SUBMISSION_HOST,
-    Login,
-    find_login,
+    Offer,
+    find_offer,
     find_required,
     map_line,
     offer_rules,
@@ -21,7 +21,7 @@ from james_client.cf.text import Cf, CfError
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
-__all__ = ["edit", "follow_relay", "is_applied", "login_wanted", "required_of"]
+__all__ = ["edit", "follow_relay", "is_applied", "offer_wanted", "required_of"]
 
 # An earlier form of this step took the ruleset out of sendmail's sight under this name, so that
 # DefaultAuthInfo counted, for every server; it put LOGIN and PLAIN first.
@@ -46,7 +46,7 @@ def edit(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
     if auth is None or (cf.is_msp and auth.programs == "none"):
         return changes
     with cf.whole():
-        login = login_wanted(cf, auth, relay)
+        login = offer_wanted(cf, auth, relay)
         before = _uncover(cf, auth, changes) or _mechanisms_before(cf)
         set_option(cf, "AuthMechanisms", _mechanisms(cf, auth, before), changes)
         set_option(cf, "AuthOptions", _options(cf, auth), changes)
@@ -58,11 +58,11 @@ def edit(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
     return changes
 
 
-def login_wanted(cf: Cf, auth: Auth, relay: Relay) -> Login:
+def offer_wanted(cf: Cf, auth: Auth, relay: Relay) -> Offer:
     """Give the login that a cf is to offer: the submission program knows its one host by macro."""
     if cf.is_msp:
-        return Login(SUBMISSION_HOST, auth.programs_file, auth.mechanisms)
-    return Login(relay.host, auth.file, auth.mechanisms)
+        return Offer(SUBMISSION_HOST, auth.programs_file, auth.mechanisms)
+    return Offer(relay.host, auth.file, auth.mechanisms)
 
 
 def required_of(cf: Cf, relay: Relay) -> str | None:
@@ -74,7 +74,7 @@ def follow_relay(cf: Cf, host: str, changes: Changes) -> None:
     """Let the rules of this step, where they are, mean another host."""
     if cf.is_msp:
         return
-    login, _ = find_login(cf)
+    login, _ = find_offer(cf)
     if login is not None:
         _offer(cf, replace(login, host=host), changes)
     if find_required(cf):
@@ -84,7 +84,7 @@ def follow_relay(cf: Cf, host: str, changes: Changes) -> None:
 def is_applied(cf: Cf) -> bool:
     """Tell whether rules of this step, also of its earlier form, are in a cf."""
     hidden = cf.header(_HIDDEN_HEADER) is not None
-    return hidden or find_login(cf)[0] is not None or bool(find_required(cf))
+    return hidden or find_offer(cf)[0] is not None or bool(find_required(cf))
 
 
 def _mechanisms(cf: Cf, auth: Auth, before: Sequence[str]) -> str:
@@ -96,7 +96,7 @@ def _mechanisms(cf: Cf, auth: Auth, before: Sequence[str]) -> str:
 
 
 def _mechanisms_before(cf: Cf) -> Sequence[str]:
-    login, _ = find_login(cf)
+    login, _ = find_offer(cf)
     return login.mechanisms if login else ()
 
 
@@ -122,8 +122,8 @@ def _uncover(cf: Cf, auth: Auth, changes: Changes) -> Sequence[str]:
     return _HIDDEN_MECHANISMS if hidden else ()
 
 
-def _offer(cf: Cf, login: Login, changes: Changes) -> None:
-    found, places = find_login(cf)
+def _offer(cf: Cf, login: Offer, changes: Changes) -> None:
+    found, places = find_offer(cf)
     lines = [map_line(login), *offer_rules(login)]
     there = [cf.entry(place).decode("utf-8", "replace") for place in places]
     if there == lines and list(places) == sorted(places):
@@ -146,7 +146,7 @@ def _offer(cf: Cf, login: Login, changes: Changes) -> None:
     note(changes, "authinfo rules", _shown(cf, found) if found else None, _shown(cf, login))
 
 
-def _shown(cf: Cf, login: Login) -> str:
+def _shown(cf: Cf, login: Offer) -> str:
     host = cf.macro("MTAHost") if login.host == SUBMISSION_HOST else login.host
     return f"{host} alone is offered {' '.join(login.mechanisms)} from {login.file}"
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, Protocol
 
 from james_client.cf import auth, loop, relay
-from james_client.cf.login import find_login, find_required
+from james_client.cf.login import find_offer, find_required
 from james_client.cf.options import OPTIONS
 from james_client.cf.relay import hub_rules
 from james_client.cf.text import Cf
@@ -49,7 +49,7 @@ def facts(cf: Cf) -> dict[str, Any]:
 
 
 def _login(cf: Cf) -> dict[str, Any]:
-    login, _ = find_login(cf)
+    login, _ = find_offer(cf)
     if login is None:
         return dict.fromkeys(("login for", "login file", "login mechanisms"))
     return {

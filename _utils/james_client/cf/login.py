@@ -17,8 +17,8 @@ __all__ = [
     "LOGIN_HEADER",
     "REQUIRE_HEADER",
     "SUBMISSION_HOST",
-    "Login",
-    "find_login",
+    "Offer",
+    "find_offer",
     "find_required",
     "map_line",
     "offer_rules",
@@ -35,7 +35,7 @@ _MAP_FILE = re.compile(rb"Kjamesauth\s.*?(/\S+)\s*\Z")
 
 
 @dataclass(frozen=True)
-class Login:
+class Offer:
     """Show to whom a cf offers a login: host, the map's file, the mechanisms."""
 
     host: str
@@ -43,7 +43,7 @@ class Login:
     mechanisms: tuple[str, ...]
 
 
-def map_line(login: Login) -> str:
+def map_line(login: Offer) -> str:
     """Give the K line of the map: a text that sendmail reads anew for each look-up.
 
     It is optional, so that a file that cannot be read is no error but an answer: "temp", below.
@@ -51,7 +51,7 @@ def map_line(login: Login) -> str:
     return f"K{_MAP} text -o -k0 -v1 {login.file}"
 
 
-def offer_rules(login: Login) -> list[str]:
+def offer_rules(login: Offer) -> list[str]:
     """Give the rules at the head of ruleset authinfo; lines without endings.
 
     An answer that begins with "temp" keeps the mail in the queue: getauth() in usersmtp.c.
@@ -82,7 +82,7 @@ def require_rules(host: str | None) -> list[str]:
     ]
 
 
-def find_login(cf: Cf) -> tuple[Login | None, Sequence[int]]:
+def find_offer(cf: Cf) -> tuple[Offer | None, Sequence[int]]:
     """Give the login that our rules offer, and their places with that of the map's line."""
     maps = [place for place in cf.places(b"K") if _MAP_FILE.match(cf.entry(place))]
     rules = _around(cf, LOGIN_HEADER, f"$({_MAP} ".encode(), b"$&h")
@@ -92,7 +92,7 @@ def find_login(cf: Cf) -> tuple[Login | None, Sequence[int]]:
     file = _MAP_FILE.match(cf.entry(maps[-1]))
     assert file is not None
     host, mechanisms = match[1].decode(), match[2].decode().split()
-    return Login(host, file[1].decode(), tuple(mechanisms)), [*maps, *rules]
+    return Offer(host, file[1].decode(), tuple(mechanisms)), [*maps, *rules]
 
 
 def find_required(cf: Cf) -> Sequence[int]:

@@ -48,7 +48,7 @@ def undo(data: bytes, hunks: Sequence[Hunk]) -> bytes:
     data
         the file's bytes now; lines far from the edit may have changed
     hunks
-        what :func:`record` gave
+        what ``record`` gave
 
     Returns the file's bytes without the edit. Raises CfError where a place is not there any more,
     or there more than once; nothing is guessed.

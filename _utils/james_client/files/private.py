@@ -12,7 +12,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from james_client.files.walk import DROP_IN, STAGE, FilesError, Rule, Step, trusted_uids
+from james_client.files.walk import DROP_IN, STAGE, Directory, FilesError, Rule, trusted_uids
 
 # What lies there is read, run, shown, copied or emptied by others.
 _OTHERS = (
@@ -39,24 +39,24 @@ def folder_for(path: str, owner: int | None = None, own: Sequence[str] = ()) -> 
     """
     taken = _identities((*_OTHERS, *own))
 
-    def rule(step: Step) -> None:
-        info = os.fstat(step.fd)
+    def rule(here: Directory) -> None:
+        info = os.fstat(here.fd)
         mode = stat.S_IMODE(info.st_mode)
-        found = f"{step.path} has owner uid {info.st_uid} and mode {mode:04o}"
-        if info.st_uid not in trusted_uids() | ({owner} if step.last else set()):
+        found = f"{here.path} has owner uid {info.st_uid} and mode {mode:04o}"
+        if info.st_uid not in trusted_uids() | ({owner} if here.last else set()):
             raise FilesError(
-                f"{found}; wanted root's on the way to the secret {path}: chown root {step.path}, "
+                f"{found}; wanted root's on the way to the secret {path}: chown root {here.path}, "
                 "or name a file in a directory of root's"
             )
         if mode & 0o022:
-            acl = f" and setfacl -b {step.path}" if _has_acl(step.fd) else ""
+            acl = f" and setfacl -b {here.path}" if _has_acl(here.fd) else ""
             raise FilesError(
                 f"{found}; wanted one that its owner alone can write to, on the way to the secret "
-                f"{path}: chmod go-w {step.path}{acl}"
+                f"{path}: chmod go-w {here.path}{acl}"
             )
-        if (info.st_dev, info.st_ino) in taken or step.path.endswith((DROP_IN, f"/{STAGE}")):
+        if (info.st_dev, info.st_ino) in taken or here.path.endswith((DROP_IN, f"/{STAGE}")):
             raise FilesError(
-                f"{step.path} belongs to another program, which reads, shows or removes what lies "
+                f"{here.path} belongs to another program, which reads, shows or removes what lies "
                 f"there; wanted for the secret {path} a directory of its own: "
                 "install -d -m 0755 /etc/james"
             )

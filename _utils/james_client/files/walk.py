@@ -46,7 +46,7 @@ class MissingDirectory(FilesError):  # noqa: N818 - it says what is wrong
 
 
 @dataclass(frozen=True)
-class Step:
+class Directory:
     """Hold one directory on the way, open.
 
     path
@@ -60,7 +60,7 @@ class Step:
     last: bool
 
 
-Rule = Callable[[Step], None]
+Rule = Callable[[Directory], None]
 """Raises FilesError, without the path that was asked for, where a directory will not do."""
 
 
@@ -102,16 +102,16 @@ def open_at(dir_fd: int, name: str) -> Iterator[int]:
         os.close(fd)
 
 
-def anybodys(_: Step) -> None:
+def anybodys(_: Directory) -> None:
     """Take any directory."""
 
 
-def roots(step: Step) -> None:
+def roots(here: Directory) -> None:
     """Take a directory of root's, or of whoever runs this, that nobody else can rename in.
 
     A sticky one such as /tmp passes: what stands in it is its owner's.
     """
-    info, name = os.fstat(step.fd), step.path.rpartition("/")[2] or "/"
+    info, name = os.fstat(here.fd), here.path.rpartition("/")[2] or "/"
     shared = info.st_mode & 0o022 and not info.st_mode & stat.S_ISVTX
     if info.st_uid not in trusted_uids() or shared:
         raise FilesError(
@@ -181,7 +181,7 @@ def _went(way: list[str], step: str) -> list[str]:
 
 def _ask(rule: Rule, fd: int, way: list[str], todo: list[str], path: str) -> None:
     try:
-        rule(Step(fd, "/".join(way) or "/", not todo))
+        rule(Directory(fd, "/".join(way) or "/", not todo))
     except FilesError as err:
         raise FilesError(f"{path}: {err}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from james_client.changes import Changes
 from james_client.james.dialogue import Check, Login, Questions, dialogue
@@ -108,11 +108,14 @@ def _patience(settings: Settings) -> float:
 
 def in_words(found: list[Check]) -> list[str]:
     """Return what James does not do, each with its answer and the setting to change."""
-    return [
-        f"{check.what}: no, James says {check.said!r}; {check.change or 'see its log'}"
-        for check in found
-        if not check.ok
-    ]
+    return [f"{check.what}: {answer(check)}" for check in found if not check.ok]
+
+
+def answer(check: Check) -> str:
+    """Return a check as people read it: "yes", or "no", James's words and the setting to change."""
+    if check.ok:
+        return "yes"
+    return f"no, James says {check.said!r}; {check.change or 'see its log'}"
 
 
 def _patiently(ask: Callable[[], T], seconds: float) -> T:
@@ -128,21 +131,3 @@ def _patiently(ask: Callable[[], T], seconds: float) -> T:
             if time.monotonic() > deadline:
                 raise
         time.sleep(_POLL)
-
-
-def report(settings: Settings, *, make: bool, test: bool) -> dict[str, Any]:
-    """Return what was created, and every check as ``{what: "yes" | "no, …"}``.
-
-    make
-        create what is missing, where pillar ``account:create`` is true
-    test
-        say it and create nothing
-    """
-    changes = missing(settings, patient=False) if make else {}
-    if not test:
-        create(settings, changes)
-    answers: dict[str, Any] = {}
-    if not (test and changes):
-        words = iter(in_words(found := checks(settings, patient=False)))
-        answers = {c.what: "yes" if c.ok else next(words).partition(": ")[2] for c in found}
-    return {"created": changes, "checks": answers}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from james_client.cf.auth import login_wanted, required_of
+from james_client.cf.auth import offer_wanted, required_of
 from james_client.cf.login import (
     LOGIN_HEADER,
     REQUIRE_HEADER,
@@ -117,7 +117,7 @@ class McFile:
     # -- steps --------------------------------------------------------------------------------
 
     def relay(self, cf: Cf, relay: Relay) -> Changes:
-        """Write the section of step 2, as :func:`james_client.cf.relay.edit` edits the cf.
+        """Write the section of step 2, as ``cf.relay.edit`` edits the cf.
 
         cf
             the cf after that edit
@@ -139,7 +139,7 @@ class McFile:
         return changes
 
     def loop(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
-        """Write the section of step 3, as :func:`james_client.cf.loop.edit` edits the cf.
+        """Write the section of step 3, as ``cf.loop.edit`` edits the cf.
 
         cf
             the cf after that edit; for submit.cf nothing is written
@@ -155,7 +155,7 @@ class McFile:
         return self._write("loop", _flag(_m4_name(relay), "k", not loop.check))
 
     def auth(self, cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
-        """Write the section of step 4, as :func:`james_client.cf.auth.edit` edits the cf.
+        """Write the section of step 4, as ``cf.auth.edit`` edits the cf.
 
         cf
             the cf after that edit; AuthMechanisms and AuthOptions are taken from it
@@ -174,7 +174,7 @@ class McFile:
         if cf.is_msp:
             lines.append(_option("DeliveryMode", "queue"))
         # m4 puts these in the place of the ruleset's header, wherever it writes that.
-        login = login_wanted(cf, auth, relay)
+        login = offer_wanted(cf, auth, relay)
         lines += _header(LOGIN_HEADER, [map_line(login)], offer_rules(login))
         if auth.required:
             lines += _header(REQUIRE_HEADER, [], require_rules(required_of(cf, relay)))

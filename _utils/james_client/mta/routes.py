@@ -11,7 +11,7 @@ from james_client.mta.process import TIMEOUT, ProcessError, run
 from james_client.mta.trace import DEBUG, Route, TraceError, read
 
 
-class Relay(Protocol):
+class Target(Protocol):
     """The pillar's `relay`, as far as routes are concerned."""
 
     @property
@@ -67,7 +67,7 @@ def _must_be_one(address: str) -> None:
 
 
 def why_not_james(
-    route: Route, relay: Relay, mailers: Mapping[str, ListedMailer], *, msp: bool = False
+    route: Route, relay: Target, mailers: Mapping[str, ListedMailer], *, msp: bool = False
 ) -> str | None:
     """Return why a route does not end at James, or None when it does.
 
