@@ -179,7 +179,7 @@ def test_a_highstate_killed_at_a_system_call_costs_nothing(watched: Any, worlds:
     print(f"{kills} kills; {states} states of the files; {mails} messages sent, 0 lost, 0 twice")
 
 
-def plainly(staged: Sequence[Any]) -> None:
+def plainly(staged: Sequence[Any], *_: Any) -> None:
     """Write as a careless program would."""
     for one in staged:
         path = Path(one.path)
