@@ -174,6 +174,31 @@ def test_of_two_secrets_the_one_inside_the_other_leaves_no_rest():
     assert scrub("in die quelle dort, quelle", secrets) == f"in {HIDDEN}, {HIDDEN}"
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(r"\xc3\xa4bcdef", r"\303\244bcdef", r"\xe4bcdef", r"\u00e4bcdef", r"\U000000e4bcdef"),
+        *("%C3%a4bcdef", "&#228;bcdef", "&#x0e4;bcdef", r"äb\143def", "äb%63def", "äbcdef"),
+    ],
+)
+def test_a_letter_beyond_ascii_is_read_however_it_is_written(form):
+    """By its bytes or by its number."""
+    assert scrub(f"x {form} y", [Secret("äbcdef")]) == f"x {HIDDEN} y"
+
+
+def test_base64_goes_wherever_it_stands_in_a_long_text():
+    """The second one as well, and nothing in between."""
+    token, long = b64(f"00{PASSWORD}00"), "some words, " * 30
+    shown = scrub(f"{long}{token} {long}{token}{long}", [Secret(PASSWORD)])
+    assert shown.count(HIDDEN) == 2
+    assert shown.count(long) == 3
+
+
+def test_a_response_goes_even_where_the_servers_challenge_is_missing():
+    """A transcript may hold one side only."""
+    assert scrub(">>> AUTH LOGIN\n>>> d29yZA==\n") == f">>> AUTH LOGIN\n>>> {HIDDEN}\n"
+
+
 class TestTree:
     """All that a state or a module returns is scrubbed, whatever holds it."""
 

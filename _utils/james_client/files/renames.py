@@ -78,7 +78,6 @@ def put(candidates: Sequence[Candidate], own: Sequence[str] = ()) -> None:
                 dir_fd = stack.enter_context(directory(parent))
                 stages[parent] = dir_fd, stack.enter_context(_stage(dir_fd, parent))
             staged.append(_Staged(one, name, *stages[parent]))
-            require_folder(one, own, stages[parent][0])
             if one.wanted.data is not None:
                 _write(staged[-1])
         check(candidates, own)

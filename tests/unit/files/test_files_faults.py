@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from files_world import FIRST, NEW, OLD, World, mount, with_private_mounts
@@ -292,3 +293,18 @@ def test_sweep_removes_what_a_killed_run_left(world) -> None:
     files_place.sweep([str(world.path("cf"))], world.backups, **world.call)
     assert world.litter() == []
     assert world.contents() == NEW
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize("known", [True, False])
+def test_where_the_system_cannot_exchange_a_second_name_does(
+    world: World, monkeypatch, known, code
+) -> None:
+    def library(*_, **__) -> SimpleNamespace:
+        return SimpleNamespace(renameat2=lambda *_: -1) if known else SimpleNamespace()
+
+    monkeypatch.setattr(files_renames.ctypes, "CDLL", library)
+    monkeypatch.setattr(files_renames.ctypes, "get_errno", lambda: code)
+    world.place()
+    assert world.contents() == NEW
+    assert world.litter() == []

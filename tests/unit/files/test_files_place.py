@@ -259,6 +259,25 @@ def test_nothing_shows_the_content(world) -> None:
 
 
 class TestLock:
+    def test_it_is_roots_own_and_says_nothing_when_nobody_holds_it(self, world) -> None:
+        world.place()
+        lock = world.root / "lock"
+        assert (stat.S_IMODE(lock.stat().st_mode), lock.read_bytes()) == (0o600, b"")
+
+    def test_a_child_does_not_inherit_it(self, world) -> None:
+        call = {**world.call, "timeout": 0}
+        gate, go = os.pipe()
+        with files_lock.locked(call["lock"], "a run", 0):
+            pid = os.fork()
+            if not pid:
+                os.close(go)
+                os.read(gate, 1)
+                os._exit(0)
+        files_place.place(world.candidates(), world.backups, **call)
+        os.close(go)
+        os.close(gate)
+        assert os.waitpid(pid, 0)[1] == 0
+
     def test_the_holder_is_named_when_time_is_up(self, world) -> None:
         ready, tell = os.pipe()
         pid = os.fork()
