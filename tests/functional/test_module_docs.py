@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
-from verbs import public
+from verbs import names, public
 
 PROMISED = {
     "_states": "queue_only relayed loop_check_off authenticated credentials live account_present "
@@ -95,3 +96,12 @@ def test_every_edit_and_reading_takes_its_promised_argument() -> None:
 
 def parameters(function: Callable[..., object]) -> set[str]:
     return set(inspect.signature(function).parameters)
+
+
+def test_the_loaders_offer_what_is_defined_here_and_no_import(
+    load: Callable[..., SimpleNamespace],
+) -> None:
+    run = load()
+    for folder, loader in (("_modules", run.modules), ("_states", run.states)):
+        offered = {name for name in loader if name.startswith("sendmail_james.")}
+        assert offered == {f"sendmail_james.{name}" for name in names(folder)}
