@@ -64,7 +64,8 @@ def _state(function: Callable[..., Ret]) -> Callable[..., Ret]:
             ret |= function(name, *args, **kwargs)
         except load.ERRORS as err:
             ret |= {"result": False, "comment": str(err)}
-        return {key: load.shown(one, __pillar__, __context__) for key, one in ret.items()}
+        shown: Ret = load.shown(ret, __pillar__, __context__)
+        return shown
 
     return call
 

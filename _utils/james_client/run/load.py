@@ -58,9 +58,13 @@ def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> 
     """Return what may leave the process of a return or an error: no secret, no AUTH exchange.
 
     value
-        strings, in dicts, lists and tuples at any depth
+        strings, in dicts, lists and tuples at any depth; a dict's own keys stay as they are: they
+        are our words, which Salt and its callers read, and a password may be one of them
     """
-    return scrub_all(value, (*context.get(SECRETS, ()), *_given_secrets(pillar)))
+    secrets = (*context.get(SECRETS, ()), *_given_secrets(pillar))
+    if isinstance(value, dict):
+        return {key: scrub_all(one, secrets) for key, one in value.items()}
+    return scrub_all(value, secrets)
 
 
 def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from james_client.run.load import refuse_other_mta
+from james_client.run.load import SECRETS, refuse_other_mta, shown
 from james_client.run.plan import RunError
+from james_client.wishes.secret import Secret
 
 
 def host(tmp_path: Path, *, program: bool, cf: bool, replace_mta: bool = False) -> Any:
@@ -61,3 +62,19 @@ def test_sendmail_or_none_is_not(
 def test_the_pillar_may_allow_it(tmp_path: Path) -> None:
     plan = host(tmp_path, program=True, cf=False, replace_mta=True)
     refuse_other_mta(plan, packages("postfix"))
+
+
+def test_the_pillars_secrets_leave_in_no_value_but_a_returns_own_keys_stay() -> None:
+    pillar = {"sendmail_james": {"auth": {"password": "wrong"}, "account": {"token": "sdb://x"}}}
+    said = {"wrong": ["it is wrong", {"wrong": 5}], "next": "sdb://x stays"}
+    assert shown(said, pillar, {}) == {
+        "wrong": ["it is (hidden)", {"(hidden)": 5}],
+        "next": "sdb://x stays",
+    }
+    assert shown("wrong", pillar, {}) == "(hidden)"
+    assert shown("behind an address", {}, {SECRETS: [Secret("address")]}) == "behind an (hidden)"
+
+
+@pytest.mark.parametrize("pillar", [{}, {"sendmail_james": None}, {"sendmail_james": {"auth": []}}])
+def test_a_pillar_without_secrets_hides_nothing(pillar: Any) -> None:
+    assert shown({"a": ["b"]}, pillar, {}) == {"a": ["b"]}
