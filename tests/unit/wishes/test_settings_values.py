@@ -73,7 +73,13 @@ ODD: list[Any] = [
     *(datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2, 3, 4), datetime.time(1, 2)),
     *(Word("x y"), Word("root"), Word("/etc/mail/auth-info")),
 ]
-VALUES = [*WORDS, *ODD]
+# A check that looks at the beginning only, or at one line, would take these.
+BEHIND_A_GOOD_ONE = [
+    good + word
+    for good in ("localhost", "/etc/mail/auth-info", "http://127.0.0.1:8000")
+    for word in WORDS[1:66]
+]
+VALUES = [*WORDS, *BEHIND_A_GOOD_ONE, *ODD]
 KEYS = [
     *((name, key) for name, (_, checks) in settings.SECTIONS.items() for key in checks),
     *(("lookup", key) for key in PLATFORM_FACTS),
@@ -139,8 +145,8 @@ def m4(values: set[str]) -> set[str]:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len({repr(value) for value in VALUES}) >= 170
-    assert len(KEYS) * len(VALUES) > 8000
+    assert len({repr(value) for value in VALUES}) >= 300
+    assert len(KEYS) * len(VALUES) > 15000
 
 
 @pytest.mark.parametrize(("section", "key"), KEYS)
