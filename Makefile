@@ -3,7 +3,7 @@ SUPPORT := tests/support
 # older Salts that still install on Debian 12
 SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release \
+.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate \
     campaign-kill campaign-mail
 
 test: bootstrap
@@ -43,3 +43,11 @@ shell: bootstrap
 
 bootstrap:
 	@$(SUPPORT)/bootstrap $(SALT:%=--salt %)
+
+# Not part of `make test`: it takes minutes. docs/mutation.md has the last figures.
+ROOM ?= cf
+SAMPLE ?= 200
+MUTATION := /var/cache/sendmail_james/mutation
+mutate: bootstrap
+	@test -d $(MUTATION) || python3 -m pip install --quiet --target $(MUTATION) cosmic-ray==8.7.0
+	@$(SUPPORT)/host with --env PYTHONPATH=$(MUTATION) -- python tools/mutate.py $(ROOM) $(SAMPLE)
