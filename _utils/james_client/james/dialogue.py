@@ -113,7 +113,7 @@ def _login_checks(server: Server, talk: Talk, login: Login) -> list[Check]:
     wanted = [name for name in MECHANISMS if name in login.mechanisms]
     usable = [name for name in wanted if name in talk.offers]
     said = " ".join(talk.offers) or "no AUTH"
-    checks = [Check(f"AUTH {' or '.join(wanted)} is offered", bool(usable), said)]
+    checks = [Check(f"login by {' or '.join(wanted)} is offered", bool(usable), said)]
     if not usable:
         return [replace(checks[0], change=_ANNOUNCE)]
     for mechanism in usable:

@@ -15,7 +15,6 @@ import stat
 from pathlib import Path
 
 from james_client.mta.process import Done, ProcessError, run, stranger
-from james_client.scratch import scratch
 from james_client.scrub import scrub
 
 TIMEOUT = 60.0  # seconds
@@ -32,7 +31,8 @@ def build(data: bytes, mc: str) -> bytes:
         the file's path: what it includes is looked for from its folder, and errors name it
 
     Raises ProcessError in m4's words, and where m4 may not read what the mc includes: it reads as
-    a user whom no file belongs to, with the group of the mc's folder.
+    a user whom no file belongs to, with the group of the mc's folder, or the mc's own where that is
+    root's.
     """
     m4 = shutil.which("m4")
     if m4 is None:
@@ -40,24 +40,18 @@ def build(data: bytes, mc: str) -> bytes:
             f"{mc}: m4 is not installed; expected it, since the mc is kept in step (mc:manage)"
         )
     home = Path(mc).parent
-    user = _reader(home)
-    with scratch() as folder:
-        copy = folder / Path(mc).name
-        copy.write_bytes(data)
-        if user is not None:
-            for path, mode in ((copy, 0o640), (folder, 0o750)):
-                os.chown(path, -1, user[1])
-                path.chmod(mode)
-        try:
-            done = run([m4, str(copy)], timeout=TIMEOUT, user=user, cwd=str(home), whole=True)
-        except ProcessError as err:
-            raise ProcessError(f"{mc}: {err}") from None
+    user = _reader(mc)
+    try:
+        # Not as a file: no folder for temporary files need be open to who runs m4.
+        done = run([m4], given=data, timeout=TIMEOUT, user=user, cwd=str(home), whole=True)
+    except ProcessError as err:
+        raise ProcessError(f"{mc}: {err}") from None
     hidden = {} if user is None else _hidden(data, home, user[1])
     # m4 passes over what sinclude may not read: the result would not be the platform's.
     passed_over = [said for said, silent in hidden.items() if silent]
     if done.status == 0 and not passed_over:
         return done.out.encode("utf-8", "surrogateescape")
-    said = [_words(done).replace(str(copy), mc)] if done.status else []
+    said = [_words(done).replace(":stdin:", f":{mc}:")] if done.status else []
     raise ProcessError(f"{mc}: m4 refuses it: {'; '.join([*said, *hidden])}")
 
 
@@ -77,7 +71,7 @@ def _undated(cf: bytes) -> list[bytes]:
     return [line for line in cf.splitlines() if not line.startswith(dated)]
 
 
-def _reader(home: Path) -> tuple[int, int] | None:
+def _reader(mc: str) -> tuple[int, int] | None:
     """Return the uid and gid that m4 runs as, None for our own where we are not root.
 
     Debian's own sendmail.mc includes files that only the group of /etc/mail may read.
@@ -85,7 +79,7 @@ def _reader(home: Path) -> tuple[int, int] | None:
     if os.geteuid() != 0:
         return None
     uid = stranger()
-    return uid, home.stat().st_gid or uid
+    return uid, Path(mc).parent.stat().st_gid or Path(mc).stat().st_gid or uid
 
 
 def _words(done: Done) -> str:

@@ -100,7 +100,7 @@ class Processes:
             f"queue runner {runner.process.pid} has outlived the restart and works with the older "
             f"configuration: kill {runner.process.pid}"
             for runner in self.runners
-            if runner.process in old
+            if runner.lasting and runner.process in old
         ]
 
     def wrong(self, *, programs: bool) -> list[str]:
@@ -140,7 +140,7 @@ def look(signs: Signs) -> Processes:
         title = " ".join(process.info["cmdline"] or ())
         if "ueue" not in title or uids is None:
             continue
-        if is_sendmail and uids.effective in queue_uids | {submit_uid}:
+        if is_sendmail and uids.effective in queue_uids | {submit_uid} and _is_of_this_host(pid):
             with suppress(psutil.NoSuchProcess):
                 lasting = bool(re.search("Queue (runner|control)", title))
                 mine = uids.effective == submit_uid
@@ -148,6 +148,14 @@ def look(signs: Signs) -> Processes:
         elif exe is None and name.startswith("sendmail"):
             unseen.append(pid)
     return Processes(tuple(runners), _listeners(programs), tuple(unseen))
+
+
+def _is_of_this_host(pid: int) -> bool:
+    """Tell whether a process is in no container: those have process numbers of their own."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return True  # no Linux, or the process has just ended
 
 
 def _listeners(programs: dict[int | None, tuple[str, bool]]) -> tuple[Listener, ...]:

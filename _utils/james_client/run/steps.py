@@ -17,6 +17,8 @@ from james_client.cf import auth as cf_auth
 from james_client.cf import loop as cf_loop
 from james_client.cf import relay as cf_relay
 from james_client.changes import HostChanges
+from james_client.files.snapshot import Snapshot
+from james_client.files.walk import MissingDirectory
 from james_client.mta.knobs import turn
 from james_client.run.plan import Plan, RunError
 from james_client.wishes.settings import Auth
@@ -66,7 +68,7 @@ def credentials(plan: Plan) -> HostChanges:
     if wish.programs == "queue" and plan.has_programs_queue():
         readers[wish.programs_file] = plan.platform.submit_user
     for path, reader in readers.items():
-        before, owner = plan.before(path), _ids(reader)
+        before, owner = _before(plan, path), _ids(reader)
         plan.put_secret(path, credential_map(wish), owner)
         what: dict[str, dict[str, str | None]] = {}
         if before.data != credential_map(wish):
@@ -78,6 +80,13 @@ def credentials(plan: Plan) -> HostChanges:
         if what:
             changes[path] = what
     return changes
+
+
+def _before(plan: Plan, path: str) -> Snapshot:
+    try:
+        return plan.before(path)
+    except MissingDirectory as err:
+        raise RunError(f"{err}: install -d -m 0755 {Path(path).parent}") from None
 
 
 def auth(plan: Plan) -> HostChanges:

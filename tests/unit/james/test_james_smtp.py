@@ -5,9 +5,11 @@ import socket
 
 import pytest
 from fake_servers import drips, fake_server, fake_smtp, says
+from james_client.james.account import in_words
 from james_client.james.dialogue import Check, Login, Questions, dialogue, unknown_recipients
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.smtp import Server
+from james_client.scrub import scrub
 from james_client.wishes.secret import Secret
 
 PASSWORD = Secret("pa55-word&%")
@@ -52,7 +54,7 @@ def test_all_is_asked_and_nothing_sent():
 @pytest.mark.parametrize(
     ("replies", "what", "change"),
     [
-        ({"EHLO": "250 fake"}, "AUTH LOGIN or PLAIN is offered", "<announce>always</announce>"),
+        ({"EHLO": "250 fake"}, "login by LOGIN or PLAIN is offered", "<announce>always</announce>"),
         (
             {"AUTH PLAIN": "535 Authentication Failed"},
             "log in as sendmail with PLAIN",
@@ -79,6 +81,14 @@ def test_each_fault_names_the_setting(replies, what, change):
     known = {"RCPT TO:<nosuch": "550 5.1.1 Unknown user"}
     failed = bad(ask({**replies, **known, **LOGGED_IN, **replies}, remote="x@example.org"))
     assert change in failed[what]
+
+
+@pytest.mark.parametrize("replies", [LOGGED_IN, {"EHLO": "250 fake"}])
+def test_what_is_said_of_a_check_is_not_taken_for_a_login(replies):
+    """A return is scrubbed as a whole, and the cure must still stand in it."""
+    checks = ask(replies, senders=(), domains=())
+    said = [*(check.what for check in checks), *in_words(checks)]
+    assert [scrub(one) for one in said] == said
 
 
 def test_a_login_that_fails_ends_the_dialogue():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,17 @@ def test_m4_runs_as_nobody_at_all_and_leaves_nothing_behind(tmp_path: Path, mc: 
     wait_for_end(int(child))
 
 
+def test_a_temporary_folder_of_roots_own_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mc: str
+) -> None:
+    own = tmp_path / "0"  # as pam_tmpdir gives each user one, root too
+    own.mkdir(mode=0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    assert m4.build(b"V10\n", mc) == b"V10\n"
+    with pytest.raises(ProcessError, match=f"m4 refuses it: .*m4:{mc}:2: ERROR: end of file"):
+        m4.build(b"V10\n`never closed", mc)
+
+
 def test_the_group_of_the_mcs_folder_may_read(tmp_path: Path, mc: str) -> None:
     gid = grp.getgrnam("mail").gr_gid
     included = tmp_path / "included.m4"
@@ -90,6 +102,10 @@ def test_the_group_of_the_mcs_folder_may_read(tmp_path: Path, mc: str) -> None:
         m4.build(asked, mc)
     os.chown(tmp_path, -1, gid)
     tmp_path.chmod(0o750)
+    assert m4.build(asked, mc) == b"yes"
+    os.chown(tmp_path, -1, 0)
+    tmp_path.chmod(0o755)
+    os.chown(mc, -1, gid)
     assert m4.build(asked, mc) == b"yes"
     assert m4.build(b"sinclude(`absent.m4')dnl sinclude(`/etc/shadow')\n", mc) == b""
 

@@ -164,6 +164,28 @@ def test_what_outlives_a_restart_is_named(runner: Any) -> None:
     assert look(SIGNS).since(before).queue_runner
 
 
+def test_a_container_has_runners_of_its_own(folder: Path) -> None:
+    argv = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c"]
+    argv += [f"{SENDMAIL} -q1m -OPidFile={folder}/pid; exec sleep 300"]
+    old = set(psutil.pids())
+    inside = subprocess.Popen(argv)
+    try:
+        (theirs,) = eventually(lambda: [one for one in titled() if one.pid not in old])
+        assert theirs.exe() == os.path.realpath(SENDMAIL)
+        assert wrong() == NONE
+    finally:
+        inside.kill()
+        inside.wait()
+        end(theirs)
+
+
+def test_who_only_ends_its_work_has_not_outlived_a_restart() -> None:
+    # One that delivers has its parent's title for a moment.
+    before = processes.Runner(psutil.Process(), False, True)
+    now = processes.Runner(psutil.Process(), False, False)
+    assert processes.Processes((now,), (), ()).survivors([before]) == []
+
+
 def test_a_runner_that_does_not_end_is_not_waited_for_as_long_as_a_new_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
-from james_client.run.plan import RunError
-from james_client.run.steps import STEPS, Step, take
+from james_client.files.walk import MissingDirectory
+from james_client.run.plan import Plan, RunError
+from james_client.run.steps import STEPS, Step, credentials, take
 from james_client.wishes.settings import SECTIONS
 
 TOP = Path(__file__).parents[3]
@@ -52,6 +53,16 @@ def test_a_step_has_a_section_a_state_and_its_command(step: Step) -> None:
 def test_no_state_edits_beside_the_table() -> None:
     others = {"installed", "live", "running", "restored", "account_present", "delivers"}
     assert functions("_states") - others == {step.state for step in STEPS}
+
+
+def test_a_folder_that_is_not_there_is_named_with_the_command_that_makes_it() -> None:
+    def nowhere(path: str) -> Any:
+        raise MissingDirectory("/etc/james: 'james' does not exist, wanted a directory")
+
+    auth = SimpleNamespace(file="/etc/james/auth-info", programs="none")
+    at = SimpleNamespace(settings=SimpleNamespace(auth=auth), before=nowhere)
+    with pytest.raises(RunError, match=r"'james' does not exist.*: install -d -m 0755 /etc/james$"):
+        credentials(cast(Plan, at))
 
 
 def plan(placed: Any) -> Any:
