@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import pwd
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -192,6 +194,32 @@ def test_a_fallback_takes_mail_and_password_where_it_is_left(
     CF.write_text(text.replace(commented, f"\nO FallbackSmartHost=[{FALLBACK}]"))
     comes_to(others[FALLBACK], recipe.send("alice"))
     assert has_password(others[FALLBACK])
+
+
+@pytest.fixture
+def as_before(files_come_back: None, module_call: Callable[..., Any]) -> Iterator[None]:
+    """Apply the formula again to the site's own cf and mc, after a test that changes them."""
+    before = {path: path.read_bytes() for path in (CF, MC)}
+    yield
+    for path, data in before.items():
+        path.write_bytes(data)
+    shutil.chown(CREDENTIALS, "root", "root")
+    apply(module_call)
+
+
+def test_a_sendmail_that_works_as_another_user_can_log_in(
+    as_before: None, module_call: Callable[..., Any]
+) -> None:
+    site("define(`confRUN_AS_USER', `smmta:smmsp')dnl\n", "MAILER_DEFINITIONS\n", MC, CF)
+    changed = apply(module_call)
+    (written,) = [change for name, change in changed.items() if "readable" in name]
+    uid, gid = pwd.getpwnam("smmta").pw_uid, pwd.getpwnam("smmta").pw_gid
+    access = {"old": "0600 0:0", "new": f"0600 {uid}:{gid}"}
+    assert written == {str(CREDENTIALS): {"access": access}}
+    assert [recipe.arrives(recipe.send("alice", by=by)) for by in ("root", "bob")] == [
+        ["local"]
+    ] * 2
+    assert not apply(module_call)
 
 
 def test_a_users_own_sendmail_cannot_log_in_and_the_mail_waits_for_the_runner(

@@ -85,6 +85,8 @@ def why_not_james(
         return f"it goes to {route.host}, not to {relay.host}"
     if mailer.port.replace("smtp", "25") != str(relay.port):
         return f"it goes to port {mailer.port}, not to {relay.port}"
+    if "%" in mailer.flags:
+        return f"it waits to be asked for (flag % of mailer {route.mailer}, as in dsmtp)"
     if not msp and route.mailer.lower() != relay.mailer.lower():
         return f"it goes by mailer {route.mailer}, not by {relay.mailer}"
     return None

@@ -7,6 +7,7 @@ fails, or a run that is killed before it, has cost nothing.
 from __future__ import annotations
 
 import pwd
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -136,6 +137,12 @@ class Plan:
     def has_programs_queue(self) -> bool:
         """Tell whether programs' mail has a queue of its own (there is a submit.cf)."""
         return self._exists(self.platform.submit_cf)
+
+    def queue_user(self) -> str:
+        """Return whom sendmail delivers its queue as: root, or the cf's RunAsUser."""
+        cf = self.platform.cf
+        run_as = self.cf(cf).option("RunAsUser") if self._exists(cf) else None
+        return re.split("[:.]", run_as or "root")[0].strip()
 
     def hands_over(self) -> bool:
         """Tell whether sendmail's cf hands local mail to James after this run."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -34,9 +33,7 @@ def why_restart(plan: Plan, functions: Functions) -> str | None:
 def signs(plan: Plan) -> processes.Signs:
     """Return what tells sendmail's processes from others' on this host."""
     facts = plan.platform
-    has_cf = plan.rendered(facts.cf) is not None
-    run_as = (plan.cf(facts.cf).option("RunAsUser") if has_cf else None) or "root"
-    return processes.Signs(facts.sendmail, re.split("[:.]", run_as)[0].strip(), facts.submit_user)
+    return processes.Signs(facts.sendmail, plan.queue_user(), facts.submit_user)
 
 
 def restart(plan: Plan, functions: Functions) -> None:

@@ -64,7 +64,7 @@ def credentials(plan: Plan) -> HostChanges:
     wish = plan.settings.auth
     if wish is None:
         return changes
-    readers = {wish.file: "root"}
+    readers = {wish.file: plan.queue_user()}
     if wish.programs == "queue" and plan.has_programs_queue():
         readers[wish.programs_file] = plan.platform.submit_user
     for path, reader in readers.items():
@@ -224,11 +224,11 @@ def credential_map(auth: Auth) -> bytes:
 
 def _ids(user: str) -> tuple[int, int]:
     try:
-        entry = pwd.getpwnam(user)
+        entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:
         raise RunError(
-            f"user {user} does not exist; expected the owner of the submission program's queue "
-            "(pillar sendmail_james:lookup:submit_user)"
+            f"user {user} does not exist; expected whom sendmail works as (the cf's RunAsUser), or "
+            "the owner of the submission program's queue (sendmail_james:lookup:submit_user)"
         ) from None
     return entry.pw_uid, entry.pw_gid
 

@@ -123,6 +123,7 @@ class Relay:
 MAILERS = {
     "esmtp": ListedMailer("esmtp", "[IPC]", "k", "TCP $h"),
     "relay": ListedMailer("relay", "[IPC]", "k", "TCP $h 2525"),
+    "dsmtp": ListedMailer("dsmtp", "[IPC]", "k%", "TCP $h"),
     "local": ListedMailer("local", "/usr/sbin/sensible-mda", "5", "sensible-mda"),
 }
 
@@ -150,6 +151,7 @@ def test_what_reaches_james(mailer, host, relay, msp):
         ("esmtp", "localhost", Relay(port=2525), "it goes to port 25, not to 2525"),
         ("relay", "localhost", Relay(port=2525), "it goes by mailer relay, not by esmtp"),
         ("gone", "localhost", Relay(), "mailer gone does not exist"),
+        ("dsmtp", "localhost", Relay(mailer="dsmtp"), "it waits to be asked for"),
     ],
 )
 def test_what_does_not_reach_james(mailer, host, relay, reason):

@@ -60,7 +60,9 @@ def test_a_folder_that_is_not_there_is_named_with_the_command_that_makes_it() ->
         raise MissingDirectory("/etc/james: 'james' does not exist, wanted a directory")
 
     auth = SimpleNamespace(file="/etc/james/auth-info", programs="none")
-    at = SimpleNamespace(settings=SimpleNamespace(auth=auth), before=nowhere)
+    at = SimpleNamespace(
+        settings=SimpleNamespace(auth=auth), before=nowhere, queue_user=lambda: "root"
+    )
     with pytest.raises(RunError, match=r"'james' does not exist.*: install -d -m 0755 /etc/james$"):
         credentials(cast(Plan, at))
 
