@@ -112,7 +112,9 @@ def test_nothing_is_written_where_nothing_is_wanted() -> None:
 def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name: str) -> None:
     data = MC + late.encode() + b"\n"
     line = data.count(b"\n")
-    with pytest.raises(McError, match=rf"line {line}: '{name}' is set here .* mc:manage") as caught:
+    mailers = "move it before line 9 \\(MAILER\\(`local'\\)dnl\\)"
+    said = rf"line {line}: '{name}' is set here .*{mailers}.* mc:manage"
+    with pytest.raises(McError, match=said) as caught:
         edited(data)
     assert caught.value.line == line
 
@@ -159,9 +161,46 @@ def test_a_mailer_without_a_name_in_m4_is_refused() -> None:
 
 @pytest.mark.parametrize("mark", [BEGIN, END])
 def test_half_a_block_is_refused(mark: str) -> None:
-    with_block = edited(MC).replace(mark.encode() + b"\n", b"")
-    with pytest.raises(McError, match=r"line \d+: expected one block"):
-        McFile(with_block)
+    whole = edited(MC)
+    half = whole.replace(mark.encode() + b"\n", b"")
+    other = END if mark == BEGIN else BEGIN
+    line = half.decode().splitlines().index(other) + 1
+    with pytest.raises(McError, match=rf"^line {line}: expected one block") as caught:
+        McFile(half)
+    assert caught.value.line == line
+
+
+def test_two_blocks_are_refused_by_the_number_of_the_second() -> None:
+    block = f"{BEGIN}\n{END}\n".encode()
+    with pytest.raises(McError, match=r"^line 4: expected one block between .* found 2 and 2"):
+        McFile(b"first\n" + block + block)
+
+
+def test_marks_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(McError, match="^line 2: expected one block"):
+        McFile(f"{END}\n{BEGIN}\n".encode())
+
+
+def test_an_mc_without_mailers_and_includes_names_no_line() -> None:
+    data = MC[: MC.index(b"MAILER(`local')")]
+    with pytest.raises(McError) as caught:
+        edited(data)
+    assert "found none: write the MAILER lines here" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dns", "found"), [(True, False), (False, True)], ids=["with DNS", "without DNS"]
+)
+def test_the_switch_file_is_named_without_dns_only(dns: bool, found: bool) -> None:
+    wishes = Wishes(relay=replace(RELAY, dns=dns))
+    assert (b"confSERVICE_SWITCH_FILE" in edited(MC, wishes=wishes)) is found
+
+
+def test_quotes_are_counted_in_depth() -> None:
+    """What a quote within a quote ends is the inner one: the mailer stays inside."""
+    data = MC.replace(b"MAILER(`local')dnl\n", b"ifdef(`X', `a `b' c\nMAILER(`local')\n')dnl\n")
+    lines = edited(data).decode().splitlines()
+    assert lines[lines.index(END) + 1] == "ifdef(`X', `a `b' c"
 
 
 @given(st.text(max_size=40))
