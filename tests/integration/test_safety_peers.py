@@ -104,13 +104,17 @@ def test_a_user_on_the_other_family_gets_nothing(call: Callable[..., Any]) -> No
     assert account_present(call, account={"webadmin": "http://localhost:8000"})[0] is True
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1", "localhost"), ("::1", "localhost"), ("127.0.1.1", recipe.FQDN)],
+)
 def test_a_user_on_an_unprivileged_smtp_port_gets_nothing(
-    call: Callable[..., Any], address: str
+    call: Callable[..., Any], address: str, host: str
 ) -> None:
+    wish = {"relay": {"port": 2525, "host": host}, "auth": {"allow_cleartext": True}}
     with squatter(address, 2525, "smtp") as user:
-        result, said = account_present(call, relay={"port": 2525}, account=None)
-        status = call("sendmail_james.status", pillar=recipe.pillar(relay={"port": 2525}))
+        result, said = account_present(call, account=None, **wish)
+        status = call("sendmail_james.status", pillar=recipe.pillar(**wish))
         applied = call("state.apply", "sendmail_james")
         heard = user.heard()
     assert no_secret_in(heard)

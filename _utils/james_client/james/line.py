@@ -58,10 +58,9 @@ class Line(io.RawIOBase):
             self._socket = self._connected(host, port)
 
     def _connected(self, host: str, port: int) -> socket.socket:
-        name = host.strip("[]")
-        name = name[5:] if name.lower().startswith("ipv6:") else name
         failed: OSError | None = None
-        for family, kind, *_, address in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
+        found = socket.getaddrinfo(peer.bare(host), port, type=socket.SOCK_STREAM)
+        for family, kind, *_, address in found:
             connection = socket.socket(family, kind)
             try:
                 connection.settimeout(self._left())

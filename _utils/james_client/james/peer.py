@@ -6,12 +6,15 @@ first. Source: the kernel's networking/proc_net_tcp and networking/ip-sysctl.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import pwd
+import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PORT_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
@@ -51,6 +54,29 @@ def first_unprivileged_port() -> int:
         return int(PORT_START.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return 1024
+
+
+def is_here(host: str) -> bool:
+    """Tell whether a host, as the pillar names it, is this very one. Sends nothing to it."""
+    try:
+        found = socket.getaddrinfo(bare(host), None, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
+        return False
+    return any(_is_own(family, address) for family, *_, address in found)
+
+
+def _is_own(family: int, address: Any) -> bool:
+    # To an address of its own a host goes from that address, whatever the port.
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as line:
+        line.connect((address[0], 9, *address[2:]))
+        return is_this_host(line.getsockname()[:2], line.getpeername()[:2])
+    return False
+
+
+def bare(host: str) -> str:
+    """Return a host without brackets and ``IPv6:``, as resolvers take it."""
+    name = host.strip("[]")
+    return name[5:] if name.lower().startswith("ipv6:") else name
 
 
 def is_this_host(here: Address, there: Address) -> bool:

@@ -14,7 +14,7 @@ import salt.utils.yaml
 from salt.exceptions import CommandExecutionError
 
 from james_client.errors import ClientError
-from james_client.james.peer import first_unprivileged_port
+from james_client.james.peer import first_unprivileged_port, is_here
 from james_client.run.plan import Plan, RunError
 from james_client.scrub import scrub_all
 from james_client.wishes import read, settings
@@ -48,6 +48,7 @@ def load_plan(
         defaults,
         resolve=functions["sdb.get"],
         unprivileged_from=first_unprivileged_port(),
+        is_here=is_here,
     )
     context[SECRETS] = wishes.secrets
     platforms = _data_file(functions, "platforms", saltenv)

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from james_client.wishes.checks import is_loopback
 from james_client.wishes.lookup import PLATFORM_FACTS
 from james_client.wishes.mistakes import SettingsError, hidden, shown, unknown_key
 from james_client.wishes.rules import contradictions
@@ -40,6 +41,7 @@ def load(
     *,
     resolve: Resolve | None = None,
     unprivileged_from: int = 1024,
+    is_here: Callable[[str], bool] = is_loopback,
 ) -> Settings:
     """Check the pillar and give it back with the defaults filled in.
 
@@ -51,12 +53,15 @@ def load(
         asked for a secret that the pillar only points at; without it an address is the secret
     unprivileged_from
         the first port that an ordinary user of this host may listen on
+    is_here
+        tells whether a host is this very one
 
     Raises SettingsError with all mistakes, in the order of the sections and keys, then those
     values that do not go together.
     """
     _refuse_unread(defaults)
-    return _Reader(defaults, resolve, unprivileged_from).read({} if pillar is None else pillar)
+    reader = _Reader(defaults, resolve, unprivileged_from, is_here)
+    return reader.read({} if pillar is None else pillar)
 
 
 def _refuse_unread(defaults: Mapping[str, Any]) -> None:
@@ -72,18 +77,23 @@ def _refuse_unread(defaults: Mapping[str, Any]) -> None:
 
 class _Reader:
     def __init__(
-        self, defaults: Mapping[str, Any], resolve: Resolve | None, unprivileged_from: int
+        self,
+        defaults: Mapping[str, Any],
+        resolve: Resolve | None,
+        unprivileged_from: int,
+        is_here: Callable[[str], bool],
     ) -> None:
         self.defaults = defaults
         self.resolve = resolve
         self.unprivileged_from = unprivileged_from
+        self.is_here = is_here
         self.mistakes: list[str] = []
 
     def read(self, pillar: Any) -> Settings:
         given = self.mapping(pillar, ROOT, (*SECTIONS, "lookup"))
         built = {name: self.section(name, given) for name in SECTIONS}
         built["lookup"] = self.lookup(given)
-        self.mistakes.extend(contradictions(built, self.unprivileged_from))
+        self.mistakes.extend(contradictions(built, self.unprivileged_from, self.is_here))
         if self.mistakes:
             raise SettingsError(self.mistakes)
         if not built["auth"].get("enabled"):

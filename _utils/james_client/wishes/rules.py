@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from james_client.wishes import checks as allowed
@@ -13,16 +13,20 @@ Built = Mapping[str, Mapping[str, Any]]
 """``{section: {key: value}}``: what each value alone may be; a key with a mistake is not there."""
 
 
-def contradictions(built: Built, unprivileged_from: int) -> Iterator[str]:
+def contradictions(
+    built: Built, unprivileged_from: int, is_here: Callable[[str], bool]
+) -> Iterator[str]:
     """Yield a mistake for each two wishes that exclude each other.
 
     unprivileged_from
         the first port that an ordinary user of this host may listen on
+    is_here
+        tells whether a host is this very one; asked only where that matters
     """
     yield from _dns(built)
     if built["auth"].get("enabled"):
         yield from _login(built)
-        yield from _port(built, unprivileged_from)
+        yield from _port(built, unprivileged_from, is_here)
     yield from _account(built)
 
 
@@ -54,13 +58,13 @@ def _login(built: Built) -> Iterator[str]:
             yield from err.mistakes
 
 
-def _port(built: Built, unprivileged_from: int) -> Iterator[str]:
+def _port(built: Built, unprivileged_from: int, is_here: Callable[[str], bool]) -> Iterator[str]:
     """Refuse a port of this host that any user could take, and the login with it."""
     auth, relay = built["auth"], built["relay"]
     port, host = relay.get("port", 0), relay.get("host", "localhost")
-    if auth.get("allow_unprivileged_port") is not False or not allowed.is_loopback(host):
+    if auth.get("allow_unprivileged_port") is not False or port < unprivileged_from:
         return
-    if port >= unprivileged_from:
+    if allowed.is_loopback(host) or is_here(host):
         yield (
             f"{ROOT}:relay:port: expected a port below {unprivileged_from} (net.ipv4."
             f"ip_unprivileged_port_start), got {port}: any user of this host could take it while "

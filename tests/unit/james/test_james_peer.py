@@ -35,6 +35,24 @@ def connected(address: str, listener: socket.socket):
 
 
 @pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        (socket.gethostname(), True),
+        ("[127.0.0.7]", True),
+        ("[IPv6:::1]", True),
+        ("[192.0.2.7]", False),
+        ("[IPv6:2001:db8::7]", False),
+        ("no-such-host.invalid", False),
+        ("\udcff", False),
+    ],
+)
+def test_this_very_host_is_known_by_any_name(host, here):
+    """Nothing is sent for it, not even to an address elsewhere."""
+    assert peer.is_here(host) is here
+
+
+@pytest.mark.parametrize(
     ("bound", "family", "address", "both"),
     [
         ("127.0.0.1", socket.AF_INET, "127.0.0.1", False),

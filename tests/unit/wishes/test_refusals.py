@@ -162,6 +162,23 @@ def test_a_port_that_any_user_may_take(relay: Any, first: int, refused: bool) ->
     assert mistakes(off, unprivileged_from=first) == ()
 
 
+@pytest.mark.parametrize(("port", "refused"), [(1023, False), (1024, True), (2525, True)])
+def test_a_port_of_this_host_by_another_name(port: int, refused: bool) -> None:
+    asked: list[str] = []
+
+    def is_here(host: str) -> bool:
+        asked.append(host)
+        return host == "mail.example.test"
+
+    auth = {**AUTH, "allow_cleartext": True}
+    pillar = {"relay": {"host": "mail.example.test", "port": port}, "auth": auth}
+    said = mistakes(pillar, is_here=is_here)
+    assert len(said) == len(asked) == refused, "no name is looked up where the port is root's"
+    assert not refused or "any user of this host" in said[0]
+    pillar["relay"]["host"] = "james.example.org"
+    assert mistakes(pillar, is_here=is_here) == ()
+
+
 def test_a_port_elsewhere_is_no_users() -> None:
     pillar = {"relay": {"host": "a.example.org", "port": 2525}, "auth": AUTH}
     pillar["auth"] = {**AUTH, "allow_cleartext": True}
