@@ -177,7 +177,7 @@ def test_two_blocks_are_refused_by_the_number_of_the_second() -> None:
 
 
 def test_marks_in_the_wrong_order_are_refused() -> None:
-    with pytest.raises(McError, match="^line 2: expected one block"):
+    with pytest.raises(McError, match=r"^line 2: expected one block"):
         McFile(f"{END}\n{BEGIN}\n".encode())
 
 
