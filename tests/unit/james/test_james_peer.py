@@ -113,6 +113,18 @@ def test_which_entry_counts(monkeypatch, tmp_path, line, uid):
     assert peer.owner(("127.0.0.1", 0x8A46), ("127.0.0.1", 8000)) == uid
 
 
+def test_a_kernel_without_ipv6_has_no_table_of_it(monkeypatch, tmp_path):
+    """As with ipv6.disable=1; what no table can tell is still refused."""
+    table, absent = tmp_path / "tcp", tmp_path / "tcp6"
+    table.write_text(HEAD + LINE.format(THERE, HERE, "01", 1001, 77))
+    monkeypatch.setattr(peer, "TABLES", (table, absent))
+    assert peer.owner(("127.0.0.1", 0x8A46), ("127.0.0.1", 8000)) == 1001
+    assert peer.holders(8000) == set()
+    table.rename(absent)
+    with pytest.raises(FileNotFoundError):
+        peer.holders(8000)
+
+
 @pytest.mark.parametrize(
     ("here", "there", "same"),
     [
