@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from james_client.wishes import checks as allowed
 from james_client.wishes import read, settings
 from james_client.wishes.lookup import PLATFORM_FACTS
 from james_client.wishes.mistakes import SettingsError
@@ -372,26 +371,6 @@ def test_unknown_platform_facts_are_mistakes() -> None:
     assert mistakes("lookup: {fcf: /etc/x}") == [
         "lookup: expected a known key, got 'fcf': did you mean cf?"
     ]
-
-
-@pytest.mark.parametrize("text", ["root", "a+b@example.org", "host!user", "a%b@c", "x@[192.0.2.1]"])
-def test_addresses_to_ask_about(text: str) -> None:
-    assert allowed.check_address(text, "address") == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a\n3,0 b", "/quit", "-bd", "a@b@c", "a,b", "a b", "=M", "x@[1]"]
-)
-def test_addresses_that_would_be_something_else(text: str) -> None:
-    with pytest.raises(SettingsError, match=re.escape("address: expected")):
-        allowed.check_address(text, "address")
-
-
-@pytest.mark.parametrize("text", ["", "../x", "a/b", ".x", "-x", "a\n"])
-def test_backup_ids(text: str) -> None:
-    assert allowed.check_backup("20260101T000000.000001-first", "id")
-    with pytest.raises(SettingsError, match="id: expected a backup's id"):
-        allowed.check_backup(text, "id")
 
 
 def test_defaults_name_every_key_but_the_two_required() -> None:
