@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO
 
 from james_client.errors import FaultError
 from james_client.scrub import scrub
@@ -58,24 +59,10 @@ def run(
     that it started) or prints more than 32 MiB.
     """
     name = argv[0]
-    who = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": [user[1]]}
     with tempfile.TemporaryFile() as stdin:
         stdin.write(given)
         stdin.seek(0)
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-                cwd=cwd,
-                start_new_session=True,
-                **who,  # type: ignore[call-overload]
-            )
-        except (OSError, ValueError) as err:
-            as_whom = "" if user is None else f" as uid {user[0]}, gid {user[1]}"
-            raise ProcessError(f"{name}: cannot be started{as_whom}: {_cause(err)}") from None
+        process = _started(argv, stdin, user, environment, cwd)
     ended = False
     try:
         out, err_out = _collect(process, name, timeout)
@@ -83,6 +70,31 @@ def run(
     finally:
         _end(process, kill=whole or not ended)
     return Done(process.returncode, out, err_out)
+
+
+def _started(
+    argv: Sequence[str],
+    stdin: IO[bytes],
+    user: tuple[int, int] | None,
+    environment: Mapping[str, str],
+    cwd: str,
+) -> subprocess.Popen[bytes]:
+    who = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": [user[1]]}
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=cwd,
+            start_new_session=True,
+            **who,  # type: ignore[call-overload]
+        )
+    except (OSError, ValueError) as err:
+        as_whom = "" if user is None else f" as uid {user[0]}, gid {user[1]}"
+        raise ProcessError(f"{argv[0]}: cannot be started{as_whom}: {_cause(err)}") from None
+    return process
 
 
 def stranger() -> int:
