@@ -93,6 +93,6 @@ def why_not_james(
 
 
 def _same(host: str) -> str:
-    """Reduce a host to one spelling: no brackets, and one name for the loopback addresses."""
+    """Reduce a host to one spelling: no brackets, and one name for what localhost resolves to."""
     bare = host.strip("[]").lower().removeprefix("ipv6:").rstrip(".")
-    return "localhost" if bare == "::1" or bare.startswith("127.") else bare
+    return "localhost" if bare in ("::1", "127.0.0.1") else bare

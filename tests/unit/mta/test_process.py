@@ -148,6 +148,7 @@ def test_what_reaches_james(mailer, host, relay, msp):
     [
         ("local", "", Relay(), "it stays on this host"),
         ("esmtp", "example.org", Relay(), "it goes to example.org, not to localhost"),
+        ("esmtp", "[127.0.0.9]", Relay(), "it goes to [127.0.0.9], not to localhost"),
         ("esmtp", "localhost", Relay(port=2525), "it goes to port 25, not to 2525"),
         ("relay", "localhost", Relay(port=2525), "it goes by mailer relay, not by esmtp"),
         ("gone", "localhost", Relay(), "mailer gone does not exist"),
