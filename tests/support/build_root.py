@@ -16,9 +16,9 @@ HOST_NAME = "mail.example.test"
 JAVA = {"bookworm": "openjdk-17-jre-headless", "trixie": "openjdk-21-jre-headless"}
 PACKAGES = """
     acl attr bsd-mailx bsdextrautils ca-certificates cron curl dbus debconf-utils dnsmasq-base
-    e2fsprogs iproute2 iptables less libsasl2-modules logrotate lsof m4 make mount netcat-openbsd
-    openssl procps psmisc python3 python3-apt python3-venv rsync sasl2-bin sendmail sendmail-bin
-    sendmail-cf shellcheck strace sudo systemd-sysv util-linux
+    e2fsprogs git iproute2 iptables less libsasl2-modules logrotate lsof m4 make mount
+    netcat-openbsd openssl procps psmisc python3 python3-apt python3-venv rsync sasl2-bin sendmail
+    sendmail-bin sendmail-cf shellcheck strace sudo systemd-sysv util-linux
 """.split()
 NO_SERVICES = "usr/sbin/policy-rc.d"
 KEPT_PACKAGES = ("sendmail", "sensible-mda", "libsasl2-modules", "postfix", "lockfile-progs")
