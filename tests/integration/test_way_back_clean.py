@@ -85,6 +85,17 @@ def test_gives_back_what_was_rebuilt_meanwhile(stock: Tree, applied: Any) -> Non
     is_stock(stock)
 
 
+def test_gives_back_a_cf_that_only_the_restart_rebuilt(stock: Tree, minion_call: Any) -> None:
+    # Of the submission program's files this changes the mc alone, and the restart builds its cf.
+    alone = world.formula(auth=world.formula()["sendmail_james"]["auth"] | {"programs": "none"})
+    changed = world.apply(minion_call, world.STEPS, pillar=alone)
+    live = changed["The configuration is proved and live"]
+    assert "/etc/mail/submit.mc" in live and "/etc/mail/submit.cf" not in live
+    assert b"sendmail_james" in Path("/etc/mail/submit.cf").read_bytes()
+    world.apply(minion_call, CLEAN)
+    is_stock(stock)
+
+
 def test_gives_back_what_a_reinstalled_package_left(pristine_host: None, minion_call: Any) -> None:
     contents = etc(times=False)
     world.apply(minion_call, world.STEPS, pillar=world.formula())

@@ -86,8 +86,12 @@ class Plan:
         return [*order, self.platform.mc, self.platform.cf]
 
     def generated(self) -> list[str]:
-        """Return the files that the platform's tools write anew from ours."""
-        return [] if self._cf_only is not None else list(self.platform.generated)
+        """Return the files that the platform's tools write anew from ours, each mc's cf as well."""
+        if self._cf_only is not None:
+            return []
+        changed = {candidate.path for candidate in self.candidates()}
+        built = [cf for mc, cf in self.managed_mcs() if mc in changed and cf not in changed]
+        return [*self.platform.generated, *built]
 
     def cf(self, path: str) -> Cf:
         """Return a cf as this run's steps have left it. Raises RunError where there is none."""
