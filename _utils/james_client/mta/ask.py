@@ -52,7 +52,7 @@ def version(binary: str, *, timeout: float = TIMEOUT) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].strip(".").split("."))
 
 
-def require_roots(cf: Path | str, uid: int, mode: int) -> None:
+def require_roots(cf: Path | str, uid: int, gid: int, mode: int) -> None:
     """Refuse a cf that others than root could have written.
 
     sendmail runs the programs that a cf names (F and K lines) as the user that the same cf names
@@ -60,11 +60,12 @@ def require_roots(cf: Path | str, uid: int, mode: int) -> None:
     another user it checks nothing (-bC), does not know the queue and the maps (-bv: "may give
     misleading output for non-privileged user") and cannot read classes kept from others (-bt).
     """
-    if uid not in (0, os.geteuid()) or mode & stat.S_IWOTH:
+    others = stat.S_IWOTH | (stat.S_IWGRP if gid else 0)
+    if uid not in (0, os.geteuid()) or mode & others:
         raise ProcessError(
-            f"{cf}: belongs to uid {uid} and has mode {stat.S_IMODE(mode):04o}; expected a file "
-            "that root alone can write, since sendmail runs as root what a cf tells it to: look "
-            f"at it, then: chown root {cf}; chmod o-w {cf}"
+            f"{cf}: belongs to uid {uid}, gid {gid}, with mode {stat.S_IMODE(mode):04o}; expected "
+            "a file that root alone can write, since sendmail runs as root what a cf tells it to: "
+            f"look at it, then: chown root {cf}; chmod go-w {cf}"
         )
 
 
@@ -77,7 +78,7 @@ def copy_of(cf: Path | str) -> Iterator[Path]:
     try:
         with open(cf, "rb", opener=_as_itself) as stream:
             seen = os.fstat(stream.fileno())
-            require_roots(cf, seen.st_uid, seen.st_mode)
+            require_roots(cf, seen.st_uid, seen.st_gid, seen.st_mode)
             data = stream.read()
     except OSError as err:
         raise ProcessError(f"{cf}: cannot be read: {err.strerror}") from None

@@ -36,7 +36,8 @@ def prove(plan: Plan) -> list[str]:
         for path in plan.cf_paths():
             if path not in changed:
                 continue
-            ask.require_roots(path, changed[path].uid, changed[path].mode)
+            found = changed[path]
+            ask.require_roots(path, found.uid, found.gid, found.mode)
             copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
             try:

@@ -3,10 +3,11 @@
 import os
 import pwd
 import signal
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
-from james_client.mta.ask import ListedMailer, mailers, names, version
+from james_client.mta.ask import ListedMailer, copy_of, mailers, names, version
 from james_client.mta.process import ProcessError, run, stranger, words
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
@@ -188,3 +189,24 @@ def test_warnings_before_the_answer_are_no_part_of_it(tmp_path, warning):
     assert names(cf, "L", binary=answering("bob\n>alice")) == (">alice", "bob")
     assert names(cf, "L", binary=answering("")) == ()
     assert list(mailers(cf, binary=answering(LISTED))) == ["esmtp"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "roots"),
+    [
+        (0, 0, 0o664, True),
+        (0, 104, 0o644, True),
+        (0, 104, 0o664, False),
+        (0, 0, 0o646, False),
+        (101, 0, 0o644, False),
+    ],
+)
+def test_a_cf_is_roots_where_nobody_else_can_write_it(tmp_path, owner, group, mode, roots):
+    """On Debian the group of a cf is the submission program's."""
+    cf = tmp_path / "sendmail.cf"
+    cf.write_text("V10\n")
+    os.chown(cf, owner, group)
+    cf.chmod(mode)
+    refused = pytest.raises(ProcessError, match=r"chown root .*chmod go-w")
+    with nullcontext() if roots else refused, copy_of(cf) as copy:
+        assert copy.read_text() == "V10\n"
