@@ -90,7 +90,15 @@ def end(process: psutil.Process) -> None:
     """Kill a process and see that it is gone."""
     with suppress(psutil.NoSuchProcess):
         process.kill()
-    eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: is_gone(process))
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Tell whether a process has ended; it may do so while it is looked at."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def eventually(true: Callable[[], Any]) -> Any:
