@@ -154,7 +154,8 @@ def _shown(cf: Cf, login: Offer) -> str:
 def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
     places = find_required(cf)
     lines = [rule.encode() for rule in rules]
-    if [cf.entry(place) for place in places] == lines:
+    there = [cf.entry(place) for place in places]
+    if there == lines:
         return
     _remove(cf, places)
     if lines:
@@ -166,7 +167,15 @@ def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
                 "FEATURE(`access_db') only), or set auth:required to false"
             )
         cf.insert(header.index + 1, *lines)
-    note(changes, "compulsory AUTH", bool(places) or None, bool(lines) or None)
+    if there and lines:  # for another host
+        old, new = next(pair for pair in zip(there, lines, strict=True) if pair[0] != pair[1])
+        note(changes, "compulsory AUTH", _rule_shown(old), _rule_shown(new))
+    else:
+        note(changes, "compulsory AUTH", bool(there) or None, bool(lines) or None)
+
+
+def _rule_shown(rule: bytes) -> str:
+    return " ".join(rule.decode("utf-8", "replace").split())
 
 
 def _remove(cf: Cf, places: Sequence[int]) -> None:

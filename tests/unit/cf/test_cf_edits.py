@@ -129,6 +129,15 @@ def test_the_rules_of_compulsory_auth_follow_the_relay() -> None:
     assert b"<> <james.example.com>" in cf.render()
 
 
+def test_auth_that_is_compulsory_for_another_host_is_not_said_to_be_missing() -> None:
+    cf, other = Cf(CF), replace(RELAY, host="james.example.com")
+    every_step(cf, Wishes())
+    rule = 'R$* $| <> <{}> $#error $@ 4.7.0 $: "454 James has not authenticated us"'
+    old, new = rule.format("localhost"), rule.format("james.example.com")
+    assert f"compulsory AUTH: {old}, wanted {new}" in missing(cf, Wishes(relay=other))
+    assert relay.edit(cf, other)["compulsory AUTH"] == {"old": old, "new": new}
+
+
 def test_submit_cf_gets_its_auth_and_nothing_it_has() -> None:
     cf = Cf(SUBMIT)
     assert relay.edit(cf, RELAY) == {}
