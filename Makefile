@@ -47,7 +47,8 @@ bootstrap:
 # Not part of `make test`: it takes minutes. docs/mutation.md has the last figures.
 ROOM ?= cf
 SAMPLE ?= 200
+SEED ?= 2026
 MUTATION := /var/cache/sendmail_james/mutation
 mutate: bootstrap
 	@test -d $(MUTATION) || python3 -m pip install --quiet --target $(MUTATION) cosmic-ray==8.7.0
-	@$(SUPPORT)/host with --env PYTHONPATH=$(MUTATION) -- python tools/mutate.py $(ROOM) $(SAMPLE)
+	@$(SUPPORT)/host with --env PYTHONPATH=$(MUTATION) -- python tools/mutate.py $(ROOM) $(SAMPLE) $(SEED)

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Change a room's code at random, one place at a time, and count what its unit tests notice.
 
-  mutate.py ROOM [SAMPLE]
+  mutate.py ROOM [SAMPLE [SEED]]
 
-Runs in a disposable host, on a copy; SAMPLE (default 200) mutants are drawn from all that
-cosmic-ray makes. Prints the score and each survivor. `make mutate ROOM=cf` installs cosmic-ray and
+ROOM may also be a module of the ground floor, such as scrub. Runs in a disposable host, on a copy;
+SAMPLE (default 200) mutants are drawn from all that cosmic-ray makes, the same ones for the same
+SEED and code. Prints the score and each survivor. `make mutate ROOM=cf` installs cosmic-ray and
 starts it. It takes minutes, so it is no part of `make test`; docs/mutation.md has the last figures.
 """
 
@@ -20,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
-SEED = 2026
+PACKAGE, TESTS = "_utils/james_client", "tests/unit"
 TIMEOUT = 120.0  # seconds for one run of the tests
 CONFIG = """
 [cosmic-ray]
@@ -41,12 +42,30 @@ def cosmic_ray(*arguments: str, folder: Path) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def draw(session: Path, sample: int) -> int:
-    """Keep SAMPLE mutants of a session, the same ones each time; give how many there were."""
+def parts(folder: Path, room: str) -> tuple[list[str], list[str]]:
+    """Give the modules of a room, or of the ground floor, and the tests that are theirs alone."""
+
+    def some(*patterns: str) -> list[str]:
+        found = [path for pattern in patterns for path in folder.glob(pattern)]
+        return sorted(str(path.relative_to(folder)) for path in found)
+
+    modules = some(f"{PACKAGE}/{room}/[!_]*.py", f"{PACKAGE}/{room}.py")
+    tests = some(f"{TESTS}/{room}", f"{TESTS}/test_{room}*.py")
+    if not modules or not tests:
+        raise SystemExit(f"expected a room of {PACKAGE} with tests in {TESTS}, got {room!r}")
+    return modules, tests
+
+
+def draw(session: Path, sample: int, seed: int) -> int:
+    """Keep SAMPLE mutants of a session, the same ones for a seed; give how many there were."""
     with sqlite3.connect(session) as store:
-        rows = store.execute("select job_id, operator_name from mutation_specs").fetchall()
-        jobs = sorted(job for job, name in rows if not any(word in name for word in NO_CHANGE))
-        kept = set(random.Random(SEED).sample(jobs, min(sample, len(jobs))))
+        # cosmic-ray names a job at random: the order has to come from the mutants themselves.
+        rows = store.execute(
+            "select job_id, operator_name from mutation_specs "
+            "order by module_path, operator_name, operator_args, occurrence"
+        ).fetchall()
+        jobs = [job for job, name in rows if not any(word in name for word in NO_CHANGE)]
+        kept = set(random.Random(seed).sample(jobs, min(sample, len(jobs))))
         for job, _ in rows:
             if job not in kept:
                 store.execute("delete from mutation_specs where job_id = ?", (job,))
@@ -55,19 +74,16 @@ def draw(session: Path, sample: int) -> int:
 
 
 def main() -> int:
-    room, sample = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    room, *numbers = sys.argv[1:]
+    sample, seed = (*map(int, numbers), *(200, 2026)[len(numbers) :])
+    modules, tests = parts(TOP, room)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "copy")
         shutil.copytree(TOP, folder, ignore=shutil.ignore_patterns(".git", "__pycache__"))
-        modules = sorted((folder / "_utils/james_client" / room).glob("[!_]*.py"))
-        config = CONFIG.format(
-            modules=json.dumps([str(path.relative_to(folder)) for path in modules]),
-            timeout=TIMEOUT,
-            tests=f"tests/unit/{room}",
-        )
+        config = CONFIG.format(modules=json.dumps(modules), timeout=TIMEOUT, tests=" ".join(tests))
         (folder / "mutate.toml").write_text(config)
         cosmic_ray("init", "mutate.toml", "session", folder=folder)
-        total = draw(folder / "session", sample)
+        total = draw(folder / "session", sample, seed)
         cosmic_ray("baseline", "mutate.toml", folder=folder)
         cosmic_ray("exec", "mutate.toml", "session", folder=folder)
         report(folder / "session", room, total)
@@ -88,9 +104,11 @@ def report(session: Path, room: str, total: int) -> None:
             one for one in (diff or "").splitlines() if one[:1] in "+-" and one[1:2] != one[:1]
         ]
         print(f"{path}:{line} {operator}: " + " => ".join(one.strip() for one in changed))
-    killed = len(rows) - len(survivors)
+    killed = sum(str(row[3]).upper().endswith("KILLED") for row in rows)
     share = 100 * killed / len(rows) if rows else 0
-    print(f"{room}: {total} mutants, {len(rows)} tried, {killed} killed: {share:.0f} %")
+    neither = len(rows) - killed - len(survivors)
+    print(f"{room}: {total} mutants, {len(rows)} tried, {killed} killed: {share:.0f} %", end="")
+    print(f"; {neither} could not be tried" if neither else "")
 
 
 if __name__ == "__main__":
