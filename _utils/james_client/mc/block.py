@@ -92,7 +92,7 @@ class McFile:
     def _read_sections(self, lines: list[str]) -> None:
         titles = {title: name for name, title in _TITLES.items()}
         name = ""
-        for line in lines[1:]:
+        for line in lines:
             body = line.rstrip("\r\n")
             name = titles.get(body, name)
             if body in titles or not name:

@@ -196,6 +196,77 @@ def test_the_switch_file_is_named_without_dns_only(dns: bool, found: bool) -> No
     assert (b"confSERVICE_SWITCH_FILE" in edited(MC, wishes=wishes)) is found
 
 
+@pytest.mark.parametrize("mx_lookup", [False, True])
+@pytest.mark.parametrize("check", [False, True])
+def test_the_mailers_flags_follow_the_wishes(mx_lookup: bool, check: bool) -> None:
+    wishes = Wishes(relay=replace(RELAY, mx_lookup=mx_lookup), loop=replace(LOOP, check=check))
+    found = re.findall(
+        r"MODIFY_MAILER_FLAGS\(`ESMTP', ifdef\(`ESMTP_MF_', `.*', `(..)'\)\)dnl",
+        edited(MC, wishes=wishes).decode(),
+    )
+    assert found == ["-k" if check else "+k", "-0" if mx_lookup else "+0"]
+
+
+@pytest.mark.parametrize(
+    ("stock", "named"),
+    [(b"[127.0.0.1]", False), (b"[localhost]", True), (b"elsewhere.example.com", True)],
+)
+def test_the_submission_host_is_named_unless_the_cf_keeps_another_spelling(
+    stock: bytes, named: bool
+) -> None:
+    text = edited(MSP, SUBMIT.replace(b"D{MTAHost}[127.0.0.1]", b"D{MTAHost}" + stock))
+    assert (b"define(`_MTA_HOST_', ``[localhost]'')" in text) is named
+    assert b"SMART_HOST', ``" not in text and b"MODIFY_MAILER_FLAGS" not in text
+
+
+@pytest.mark.parametrize("programs", ["queue", "none"])
+def test_what_programs_do_is_said_in_the_submit_mc_alone(programs: str) -> None:
+    wishes = Wishes(auth=replace(AUTH, programs=programs))
+    mail, submit = edited(MC, wishes=wishes), edited(MSP, SUBMIT, wishes)
+    assert b"`Sauthinfo'" in mail and b"confDELIVERY_MODE" not in mail
+    assert (b"`Sauthinfo'" in submit) is (b"confDELIVERY_MODE" in submit) is (programs == "queue")
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_only_compulsory_auth_puts_rules_before_a_recipient(required: bool) -> None:
+    text = edited(MC, wishes=Wishes(auth=replace(AUTH, required=required)))
+    assert (b"Stls_rcpt" in text) is required
+    assert b"Sauthinfo" in text
+
+
+def test_a_hash_is_a_comment_until_cf_m4_takes_that_away() -> None:
+    late = b"# define(`SMART_HOST', `other')\n"
+    with pytest.raises(McError, match=r"line 11: 'SMART_HOST' is set here"):
+        edited(MC + late)
+    without = re.sub(rb"(?m)^include.*\n", b"", MC)
+    assert edited(without + late).endswith(late)
+
+
+@pytest.mark.parametrize("flags", [b"MODIFY_MAILER_FLAGS(`RELAY', `x')dnl\n", b""])
+def test_behind_a_feature_that_writes_the_mailers_flags_come_too_late(flags: bytes) -> None:
+    assert edited(MSP + flags, SUBMIT).endswith(b"FEATURE(`msp', `[127.0.0.1]')dnl\n" + flags)
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("", "`'"),
+        ("x", "``x''"),
+        ("$j $& $: $|", "``$j $& $: $|''"),
+        ("$1$* $@", "``$'`1$'`* $'`@''"),
+        ("$#x", "``$'`#x''"),
+    ],
+)
+def test_what_m4_would_take_for_an_argument_is_parted(value: str, quoted: str) -> None:
+    assert literal(value) == quoted
+
+
+def test_a_closing_quote_too_many_opens_nothing() -> None:
+    data = MC.replace(b"MAILER(`local')dnl\n", b"dnl\n'' `a\nb'\nMAILER(`local')dnl\n")
+    lines = edited(data).decode().splitlines()
+    assert lines[lines.index(END) + 1] == "MAILER(`local')dnl"
+
+
 def test_quotes_are_counted_in_depth() -> None:
     """What a quote within a quote ends is the inner one: the mailer stays inside."""
     data = MC.replace(b"MAILER(`local')dnl\n", b"ifdef(`X', `a `b' c\nMAILER(`local')\n')dnl\n")
