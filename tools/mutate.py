@@ -94,12 +94,12 @@ def report(session: Path, room: str, total: int) -> None:
     """Print what became of a session's mutants."""
     with sqlite3.connect(session) as store:
         rows = store.execute(
-            "select module_path, operator_name, start_pos_row, test_outcome, diff "
+            "select module_path, operator_name, start_pos_row, test_outcome, diff, output "
             "from mutation_specs join work_results using (job_id) order by module_path, "
             "start_pos_row"
         ).fetchall()
     survivors = [row for row in rows if "SURVIVED" in str(row[3]).upper()]
-    for path, operator, line, _, diff in survivors:
+    for path, operator, line, _, diff, _ in survivors:
         changed = [
             one for one in (diff or "").splitlines() if one[:1] in "+-" and one[1:2] != one[:1]
         ]
@@ -108,7 +108,8 @@ def report(session: Path, room: str, total: int) -> None:
     share = 100 * killed / len(rows) if rows else 0
     neither = len(rows) - killed - len(survivors)
     print(f"{room}: {total} mutants, {len(rows)} tried, {killed} killed: {share:.0f} %", end="")
-    print(f"; {neither} could not be tried" if neither else "")
+    slow = sum(row[5] == "timeout" for row in rows)
+    print(f"; {slow} of these by time, {neither} could not be tried")
 
 
 if __name__ == "__main__":
