@@ -249,6 +249,23 @@ class TestDry:
             back(world, test=True)
         assert world.snapshot_tree() == before
 
+    @pytest.mark.parametrize("test", [True, False])
+    def test_it_sees_a_change_at_the_same_moment_as_well(self, world, monkeypatch, test) -> None:
+        """Somebody writes between our look and our hands: the run refuses, and the trial too."""
+        world.place()
+
+        def look(path: str) -> files_snapshot.Snapshot:
+            found = files_snapshot.read_or_absent(path)
+            if path == str(world.path("cf")):
+                Path(path).write_bytes(b"by an editor, this moment\n")
+            return found
+
+        monkeypatch.setattr(files_back, "read_or_absent", look)
+        with pytest.raises(FilesError, match="cf: content, time changed since it was read"):
+            back(world, test=test)
+        assert world.path("cf").read_bytes() == b"by an editor, this moment\n"
+        assert world.path("auth").read_bytes() == NEW["auth"]
+
 
 class TestStore:
     def test_nobody_else_can_read_it(self, world) -> None:
