@@ -171,6 +171,8 @@ def test_submit_cf_stays_as_it_is_where_programs_are_to_have_no_auth() -> None:
         ("A p", "A", "A p"),
         ("p y", "A,m", "p,y,A,m"),
         ("A,p", "", "p"),
+        ("p,A", "", "p"),
+        ("A", "", ""),
     ],
 )
 def test_auth_options_are_merged(present: str | None, wanted: str, merged: str) -> None:

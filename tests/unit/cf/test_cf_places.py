@@ -233,6 +233,22 @@ def test_flags_in_other_places_are_the_sites() -> None:
     assert mailer is not None and mailer.flags == "k0mDFMuXa"
 
 
+def test_a_smart_host_of_the_sites_own_leaves_its_mailer_as_it_is() -> None:
+    """Only three equal triples are an earlier relay of ours."""
+    stock = CF.replace(b"\nDS\n", b"\nDSrelay:other.example.com\n")
+    stock = stock.replace(b"F=mDFMuXa8,", b"F=mDFMuXa8k0,")
+    mailer = related(stock).mailer("relay")
+    assert mailer is not None and mailer.flags == "mDFMuXa8k0"
+
+
+def test_the_step_is_seen_in_a_cf_that_has_it_and_in_no_other() -> None:
+    cf = Cf(CF)
+    assert not auth.is_applied(cf)
+    auth.edit(cf, replace(AUTH, required=False), RELAY)
+    assert auth.is_applied(cf)
+    assert auth.is_applied(Cf(CF.replace(b"Sauthinfo", b"SJamesUnusedAuthinfo")))
+
+
 def test_two_mailers_of_one_name_are_refused_by_the_number_of_the_second() -> None:
     twice = CF + b"Mesmtp, P=[IPC], F=m, A=TCP $h\n"
     with pytest.raises(CfError) as caught:

@@ -176,6 +176,15 @@ def test_two_blocks_are_refused_by_the_number_of_the_second() -> None:
         McFile(b"first\n" + block + block)
 
 
+@pytest.mark.parametrize(
+    ("marks", "line", "found"),
+    [((BEGIN, BEGIN, END), 2, "2 and 1"), ((BEGIN, END, END), 1, "1 and 2")],
+)
+def test_one_mark_twice_is_refused(marks: tuple[str, ...], line: int, found: str) -> None:
+    with pytest.raises(McError, match=rf"^line {line}: expected one block .* found {found} marks"):
+        McFile("".join(f"{mark}\n" for mark in marks).encode())
+
+
 def test_marks_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(McError, match=r"^line 2: expected one block"):
         McFile(f"{END}\n{BEGIN}\n".encode())
@@ -275,12 +284,18 @@ def test_quotes_are_counted_in_depth() -> None:
 
 
 @given(st.text(max_size=40))
+@example("'")
+@example("`")
+@example("x')dnl")
+@example("\u00e9")
+@example("\r")
 def test_what_m4_cannot_write_is_refused(value: str) -> None:
     try:
         quoted = literal(value)
     except McError:
         assert re.search(r"[`']|[^\x20-\x7e\t\n]", value)
     else:
+        assert not re.search(r"[`']|[^\x20-\x7e\t\n]", value)
         assert quoted.count("`") == quoted.count("'")
         assert not re.search(r"\$[0-9*@#]", quoted)
 

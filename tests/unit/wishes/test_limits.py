@@ -61,6 +61,7 @@ EDGES = [
     ("account:token", "t" * 4096, "t" * 4097),
     ("account:webadmin", "http://localhost:1", "http://localhost:0"),
     ("account:webadmin", "http://localhost:65535", "http://localhost:65536"),
+    ("account:webadmin", "http://a.1b", "http://a.1"),
     ("account:webadmin", "http://[::1]", "http://[127.0.0.1]"),
     ("verify:local_user", "u" * 64, "u" * 65),
     ("verify:remote_address", f"{'u' * 100}@x", f"{'u' * 101}@x"),

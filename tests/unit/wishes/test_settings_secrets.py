@@ -102,6 +102,18 @@ def test_a_secret_shows_nowhere() -> None:
     assert secret.reveal() == PASSWORD
 
 
+@pytest.mark.parametrize("password", [None, PASSWORD])
+@pytest.mark.parametrize("token", [None, "tok"])
+def test_the_settings_name_every_secret_that_they_hold(
+    password: str | None, token: str | None
+) -> None:
+    auth = {"auth": {"username": "u", "password": password}} if password else {}
+    account = {"account": {"token": token, "webadmin": "http://127.0.0.1:8000"}} if token else {}
+    found = read.load({**auth, **account}, DEFAULTS)
+    wanted = [secret for secret in (password, token) if secret]
+    assert [secret.reveal() for secret in found.secrets] == wanted
+
+
 def test_a_secret_survives_copies() -> None:
     secret = Secret(PASSWORD + "\ud800")
     assert pickle.loads(pickle.dumps(secret)) == copy.deepcopy(secret) == secret
