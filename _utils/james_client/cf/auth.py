@@ -17,7 +17,7 @@ from james_client.cf.login import (
     require_rules,
 )
 from james_client.cf.option_lines import comment_out, set_option, settings_folder
-from james_client.cf.text import Cf, CfError
+from james_client.cf.text import Cf, CfError, one_line
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
@@ -169,13 +169,9 @@ def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
         cf.insert(header.index + 1, *lines)
     if there and lines:  # for another host
         old, new = next(pair for pair in zip(there, lines, strict=True) if pair[0] != pair[1])
-        note(changes, "compulsory AUTH", _rule_shown(old), _rule_shown(new))
+        note(changes, "compulsory AUTH", one_line(old), one_line(new))
     else:
         note(changes, "compulsory AUTH", bool(there) or None, bool(lines) or None)
-
-
-def _rule_shown(rule: bytes) -> str:
-    return " ".join(rule.decode("utf-8", "replace").split())
 
 
 def _remove(cf: Cf, places: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from james_client.cf.auth import follow_relay
 from james_client.cf.mailers import arguments, set_arguments, set_flag, smtp_mailer
 from james_client.cf.option_lines import comment_out, set_option, settings_folder
-from james_client.cf.text import Cf, CfError, Rule
+from james_client.cf.text import Cf, CfError, Rule, one_line
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Relay
 
@@ -147,10 +147,10 @@ def _try_hub(cf: Cf, changes: Changes) -> None:
     hub, local = (_rule(rules[start + 1 : stop], sides) for sides in (_HUB_SIDES, _RELAY_SIDES))
     if local is None:
         cf.insert(hub.index + 1 if hub else rules[stop].index, _RELAY_RULE)
-        note(changes, "relay rule", None, _shown(_RELAY_RULE))
+        note(changes, "relay rule", None, one_line(_RELAY_RULE))
     if hub is None:
         cf.insert(local.index if local else rules[stop].index, _HUB_RULE)
-        note(changes, "hub rule", None, _shown(_HUB_RULE))
+        note(changes, "hub rule", None, one_line(_HUB_RULE))
 
 
 def hub_rules(cf: Cf) -> tuple[bool, bool]:
@@ -181,10 +181,6 @@ def _hub_span(cf: Cf, header: int, rules: list[Rule]) -> tuple[int, int]:
         "'R< > $+  $@ $1' after this rule, found neither; build the cf from its mc again",
         cf.line_of(rules[start].index),
     )
-
-
-def _shown(line: bytes) -> str:
-    return " ".join(line.decode().split())
 
 
 def _move_flags(cf: Cf, relay: Relay, changes: Changes) -> None:

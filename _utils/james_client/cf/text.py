@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from james_client.cf.options import OPTIONS, Option, meant
 from james_client.errors import FaultError
 
-__all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule"]
+__all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule", "one_line"]
 
 # One logical line: a line and what continues it.
 _ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
@@ -77,6 +77,11 @@ class Header:
 def _squeeze(text: bytes) -> bytes:
     """Leave out every blank, so that two spellings of the same rule compare equal."""
     return b"".join(text.split())
+
+
+def one_line(text: bytes) -> str:
+    """Show a line as errors and changes do: each run of blanks as one."""
+    return " ".join(text.decode("utf-8", "replace").split())
 
 
 def _text(raw: bytes) -> str:

@@ -127,8 +127,8 @@ class Processes:
 def look(signs: Signs) -> Processes:
     """Return what lives now."""
     binaries = _binaries(signs.binary)
-    queue_uids = {0, _uid(signs.queue_user)}
-    submit_uid = _uid(signs.submit_user)
+    queue_uids = {0, uid_of(signs.queue_user)}
+    submit_uid = uid_of(signs.submit_user)
     runners: list[Runner] = []
     unseen: list[int] = []
     programs: dict[int | None, tuple[str, bool]] = {}
@@ -209,7 +209,7 @@ def wait_for_runners(
         time.sleep(_POLL)
 
 
-def _uid(user: str) -> int | None:
+def uid_of(user: str) -> int | None:
     """Return the uid of a user named by login or number, None where there is none."""
     if user.isdecimal():
         return int(user)

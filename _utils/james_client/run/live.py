@@ -11,7 +11,6 @@ from james_client.files import back, place
 from james_client.files.candidate import changes as changes_of
 from james_client.files.candidate import check
 from james_client.files.renames import NotPutBack
-from james_client.files.snapshot import read
 from james_client.mta import m4
 from james_client.run import owed
 from james_client.run.plan import Plan
@@ -66,7 +65,7 @@ def _nobodys_work(plan: Plan) -> list[str]:
     built = [
         cf
         for mc, cf in plan.managed_mcs()
-        if m4.is_build_of(read(cf).data or b"", read(mc).data or b"", mc)
+        if m4.is_build_of(plan.before(cf).data or b"", plan.before(mc).data or b"", mc)
     ]
     return [*plan.generated(), *built]
 

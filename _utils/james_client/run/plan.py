@@ -6,7 +6,6 @@ fails, or a run that is killed before it, has cost nothing.
 
 from __future__ import annotations
 
-import pwd
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from james_client.files.candidate import Candidate
 from james_client.files.snapshot import Snapshot, read
 from james_client.mc.block import McError, McFile
 from james_client.mta.knobs import turn
+from james_client.mta.processes import uid_of
 from james_client.wishes.platform import Platform
 from james_client.wishes.settings import Settings
 
@@ -180,7 +180,7 @@ class Plan:
     def put_secret(self, path: str, data: bytes, owner: tuple[int, int]) -> None:
         """Make these bytes, which hold a password, the candidate of a file for its owner alone."""
         self.put(path, data, 0o600, owner)
-        self._access[path] |= {"secret": True, "folder_uid": _uid(self.platform.mail_owner)}
+        self._access[path] |= {"secret": True, "folder_uid": uid_of(self.platform.mail_owner)}
 
     def intervals(self) -> dict[str, str]:
         """Return what a knob's {queue_interval} and {programs_interval} stand for."""
@@ -254,13 +254,6 @@ class Plan:
 
     def _exists(self, path: str) -> bool:
         return self.data(path) is not None
-
-
-def _uid(user: str) -> int | None:
-    try:
-        return pwd.getpwnam(user).pw_uid
-    except KeyError:
-        return None
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from pathlib import Path
 from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
-from james_client.files.snapshot import read
 from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
 from james_client.mta.routes import routes, why_not_james
@@ -66,9 +65,13 @@ def judged(cf_path: str, plan: Plan, addresses: Sequence[str]) -> list[tuple[Rou
 
     Asks sendmail; sends nothing.
     """
+    return _judged(cf_path, plan, addresses, msp=_is_msp(cf_path))
+
+
+def _judged(
+    cf_path: str, plan: Plan, addresses: Sequence[str], *, msp: bool
+) -> list[tuple[Route, str | None]]:
     binary, relay = plan.platform.sendmail, plan.settings.relay
-    with naming(cf_path):
-        msp = Cf(Path(cf_path).read_bytes()).is_msp
     mailers = ask.mailers(cf_path, binary=binary)
     found = routes(cf_path, addresses, binary=binary)
     return [(route, why_not_james(route, relay, mailers, msp=msp)) for route in found]
@@ -79,12 +82,17 @@ def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
 
     The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay.
     """
-    with naming(cf_path):
-        msp = Cf(Path(cf_path).read_bytes()).is_msp
+    msp = _is_msp(cf_path)
     names = () if msp else ask.names(cf_path, "L", binary=plan.platform.sendmail)
     kept = set(plan.settings.relay.stay_local)
     asked = [one for one in dict.fromkeys((*addresses, *names)) if one.split("+")[0] not in kept]
-    return {route.address: why for route, why in judged(cf_path, plan, asked) if why}
+    found = _judged(cf_path, plan, asked, msp=msp)
+    return {route.address: why for route, why in found if why}
+
+
+def _is_msp(cf_path: str) -> bool:
+    with naming(cf_path):
+        return Cf(Path(cf_path).read_bytes()).is_msp
 
 
 def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
@@ -132,7 +140,7 @@ def lost_by_rebuild(plan: Plan) -> dict[str, list[str]]:
     Empty where nothing rebuilds it, because there is no mc or no m4.
     """
     return {
-        cf: _lost(plan, mc, cf, m4.build(read(mc).data or b"", mc))
+        cf: _lost(plan, mc, cf, m4.build(plan.before(mc).data or b"", mc))
         for mc, cf in plan.rebuildable_mcs()
     }
 
