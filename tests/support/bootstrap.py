@@ -117,7 +117,10 @@ def main() -> None:
             layers = [cache.salt_layer(release, version) for version in versions]
             plan.append([cache.root_tree(release), *layers])
         build([Line(items) for items in plan])
-        for items in plan:
+        # these are made in hosts of what is there now
+        classes = [[cache.james_classes(release)] for release in wanted.release or cache.RELEASES]
+        build([Line(items) for items in classes])
+        for items in (*plan, *classes):
             for item in items:
                 item.remove_others()
     say(f"all is in {cache.CACHE}")
