@@ -25,6 +25,11 @@ _MACRO = re.compile(rb"D(?:\{([^}\s]+)\}|([^\s{]))[ \t]*(.*)", re.DOTALL)
 _RULESET = re.compile(rb"S\s*([A-Za-z0-9_]+)\s*(?:=\s*(\w+))?")
 _MAILER = re.compile(rb"M([^,\s]+)")
 _FIELD = re.compile(rb"[,\s]*([^=,\s]+)[^=,]*=\s*")
+# up to the next comma that is neither quoted nor behind a backslash: munchstring() in readcf.c
+_VALUE = re.compile(rb'(?:\\.|"(?:\\.|[^"\\])*(?:"|\Z)|[^,"\\])*', re.DOTALL)
+_UNQUOTED = re.compile(rb'\\(.)|"', re.DOTALL)
+# "#" behind neither "$" nor a backslash, to the end of that line: translate_dollars() in readcf.c
+_COMMENT = re.compile(rb"(?<=[^\\$])#[^\n]*")
 _OPTION = re.compile(rb"#?O\s+([A-Za-z0-9.]+)\s*(?:=\s*(.*))?\Z", re.DOTALL)
 
 
@@ -48,7 +53,10 @@ class CfError(LineError):
 
 @dataclass(frozen=True)
 class MailerLine:
-    """Show one ``M`` line: its name, program (``P=``), flags (``F=``) and arguments (``A=``)."""
+    """Show one ``M`` line: its name, program (``P=``), flags (``F=``) and arguments (``A=``).
+
+    A field may be there twice: sendmail adds up flags, and takes the last of all others.
+    """
 
     name: str
     path: str
@@ -86,6 +94,16 @@ def one_line(text: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _without_comments(body: bytes) -> bytes:
+    """Put blanks in the place of on-line comments, so that all else stays where it is."""
+    return _COMMENT.sub(lambda match: b" " * len(match[0]), body)
+
+
+def _only(flags: bytes, wanted: str) -> bytes:
+    """Leave out the flags that are not wanted."""
+    return bytes(flag for flag in flags if chr(flag) in wanted or chr(flag).isspace())
 
 
 def _ending(entry: bytes) -> bytes:
@@ -194,7 +212,7 @@ class Cf:
             return None
         match = _MACRO.match(self.entry(index))
         assert match is not None
-        return _text(match[3].rstrip())
+        return _text(_without_comments(b"D" + match[3])[1:].rstrip())
 
     def macro_index(self, name: str) -> int | None:
         """Give the place of the ``D`` line that counts: the last before the first rule in need."""
@@ -250,15 +268,15 @@ class Cf:
     # -- mailers (section 5.4) ----------------------------------------------------------------
 
     def mailer_index(self, name: str) -> int | None:
-        """Give the place of a mailer's ``M`` line, None where there is none.
+        """Give the place of a mailer's ``M`` line, None where there is none; case does not count.
 
         Raises CfError where two mailers have that name.
         """
-        wanted = b"M" + name.encode()
+        wanted = b"m" + name.lower().encode()
         places = [
             index
             for index in self.places(b"M")
-            if (match := _MAILER.match(self._entries[index])) and match[0] == wanted
+            if (match := _MAILER.match(self._entries[index])) and match[0].lower() == wanted
         ]
         if len(places) > 1:
             lines = " and ".join(str(self.line_of(place)) for place in places)
@@ -277,7 +295,9 @@ class Cf:
         if index is None:
             return None
         fields = {key: _text(value) for key, value, _, _ in self._fields(index)}
-        return MailerLine(name, *(fields.get(key, "") for key in "PFA"))
+        flags = "".join(_text(value) for key, value, _, _ in self._fields(index) if key == "F")
+        once = "".join(dict.fromkeys(flags.replace(" ", "").replace("\t", "")))
+        return MailerLine(name, fields.get("P", ""), once, fields.get("A", ""))
 
     def mailers(self) -> list[str]:
         """List the names of all mailers, in the order of the file."""
@@ -285,29 +305,42 @@ class Cf:
         return [_text(match[1]) for line in lines if (match := _MAILER.match(line))]
 
     def set_mailer_field(self, name: str, key: str, value: str) -> None:
-        """Give one field of a mailer, ``F`` or ``A``, another value; other bytes stay."""
+        """Give one field of a mailer, ``F`` or ``A``, another value; other bytes stay.
+
+        Where a field is there more than once the last gets it; flags that are not in the value
+        leave all, and those that another field has stay there.
+        """
         index = self.mailer_index(name)
         assert index is not None
         body = self.entry(index)
-        for found, _, start, stop in self._fields(index):
-            if found == key:
-                self.replace(index, body[:start] + value.encode() + body[stop:])
-                return
-        raise CfError(f"mailer {name!r}: expected a field {key}=, found none", self.line_of(index))
+        places = [(start, stop) for found, _, start, stop in self._fields(index) if found == key]
+        if not places:
+            raise CfError(
+                f"mailer {name!r}: expected a field {key}=, found none", self.line_of(index)
+            )
+        texts = [value.encode()]
+        if key == "F" and len(places) > 1:
+            above = [_only(body[start:stop], value) for start, stop in places[:-1]]
+            missing = [flag for flag in value if flag.encode() not in b"".join(above)]
+            texts = [*above, "".join(missing).encode()]
+        for (start, stop), text in reversed(list(zip(places[-len(texts) :], texts, strict=True))):
+            body = body[:start] + text + body[stop:]
+        self.replace(index, body)
 
     def _fields(self, index: int) -> list[tuple[str, bytes, int, int]]:
-        body, fields = self.entry(index), []
+        """List the fields of a mailer: letter, value as sendmail takes it, and its place."""
+        body, fields = _without_comments(self.entry(index)), []
         match = _MAILER.match(body)
         assert match is not None
         at = match.end()
         while match := _FIELD.match(body, at):
-            # Only the first letter of a field's name counts; A= is the rest of the line.
-            key = _text(match[1][:1])
-            stop = len(body) if key == "A" else body.find(b",", match.end())
-            stop = len(body) if stop < 0 else stop
-            value = body[match.end() : stop].rstrip()
-            fields.append((key, value, match.end(), match.end() + len(value)))
-            at = stop
+            found = _VALUE.match(body, match.end())
+            assert found is not None
+            written = found[0].rstrip()
+            # Only the first letter of a field's name counts.
+            value = _UNQUOTED.sub(rb"\1", written)
+            fields.append((_text(match[1][:1]), value, match.end(), match.end() + len(written)))
+            at = found.end()
         return fields
 
     # -- options (section 5.6) ----------------------------------------------------------------
@@ -335,7 +368,7 @@ class Cf:
         return None
 
     def _option_value(self, index: int, option: Option) -> str | None:
-        body = self.entry(index)
+        body = _without_comments(self.entry(index))
         if match := _OPTION.match(body):
             found = _text(match[1])
             return _text((match[2] or b"").strip()) if meant(option, found) else None

@@ -286,3 +286,35 @@ def test_a_line_that_becomes_another_kind_is_found_as_that() -> None:
     assert (cf.option("AuthOptions"), cf.option_index("AuthOptions", commented=True)) == ("A", None)
     cf.replace(index, b"#O AuthOptions")
     assert cf.option("AuthOptions") is None
+
+
+def test_nor_are_two_names_that_differ_in_case_which_sendmail_takes_for_one() -> None:
+    with pytest.raises(CfError, match=r"expected one mailer 'esmtp', found 2"):
+        related(CF + b"MESMTP, P=[IPC], F=m, A=TCP $h\n")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first", "second"),
+    [("mDFMuXak0", b"mDFM", b"uXak0"), ("mDFa", b"mDF", b"a"), ("u", b"", b"u")],
+)
+def test_flags_in_two_fields_are_edited_in_the_field_where_they_stand(
+    wanted: str, first: bytes, second: bytes
+) -> None:
+    line = b"Mesmtp, P=[IPC], F=%b, E=\\r\\n, F=%b, A=TCP $h\n"
+    stock = CF[: CF.index(b"Mesmtp,")] + line % (b"mDFM", b"uXa")
+    cf = Cf(stock)
+    mailer = cf.mailer("esmtp")
+    assert mailer is not None and mailer.flags == "mDFMuXa"
+    cf.set_mailer_field("esmtp", "F", wanted)
+    assert cf.render() == stock[: stock.index(b"Mesmtp,")] + line % (first, second)
+
+
+def test_an_on_line_comment_is_no_part_of_a_value_and_stays() -> None:
+    text = CF.replace(b"F=mDFMuXa,", b"F=mDFMuXa,  # k since 2020, F=0\n\t", 1)
+    text = text.replace(b"\nDS\n", b"\nDSesmtp:other # was: gone\n")
+    cf = Cf(text)
+    mailer = cf.mailer("esmtp")
+    assert mailer is not None and mailer.flags == "mDFMuXa"
+    assert cf.macro("S") == "esmtp:other"
+    cf.set_mailer_field("esmtp", "F", "mDFMuXak0")
+    assert cf.render() == text.replace(b"F=mDFMuXa,", b"F=mDFMuXak0,", 1)
