@@ -18,7 +18,7 @@ from james_client.answers import routes as ways
 from james_client.answers import status as page
 from james_client.changes import HostChanges
 from james_client.errors import CallerError
-from james_client.run import live, load, proof, steps
+from james_client.run import live, load, proof, steps, whole
 from james_client.run.plan import Plan
 from james_client.wishes import checks
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -65,6 +65,7 @@ def _apply(command: str, cf: str | None, test: bool) -> HostChanges:
     plan = _plan(cf)
     step = next(step for step in steps.STEPS if step.command == command)
     changes = steps.take(step, plan)
+    plan = whole.whole(plan)
     proof.prove(plan)
     live.go_live(plan, holder="salt-call", test=test)
     return changes
@@ -149,7 +150,7 @@ def drift() -> HostChanges:
 
         salt-call sendmail_james.drift
     """
-    return steps.drift(_plan())
+    return whole.drift(_plan())
 
 
 @_command

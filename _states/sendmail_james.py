@@ -17,7 +17,7 @@ from typing import Any
 from james_client.answers import probe
 from james_client.james import account, line
 from james_client.run import live as way_live
-from james_client.run import load, owed, proof, service, steps
+from james_client.run import load, owed, proof, service, steps, whole
 from james_client.run.plan import Plan, RunError
 
 Ret = dict[str, Any]
@@ -215,6 +215,7 @@ def live(name: str) -> Ret:
     plan = _plan()
     if _awaits_package(plan):
         return _unknown_yet(plan)
+    plan = __context__[load.PLAN] = whole.whole(plan)
     notes = proof.prove(plan)
     changes = way_live.go_live(plan, holder="state.apply", test=__opts__["test"])
     if not changes:

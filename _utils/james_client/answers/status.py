@@ -14,7 +14,7 @@ from james_client.mta import queue as sendmail_queue
 from james_client.run import owed, proof, service
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
-from james_client.run.steps import drift
+from james_client.run.whole import drift
 
 Part = tuple[Any, list[str]]
 """What a part of the page shows, and what is wrong there, in words."""

@@ -21,7 +21,7 @@ from james_client.cf.text import Cf, CfError, one_line
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
-__all__ = ["edit", "follow_relay", "is_applied", "offer_wanted", "required_of"]
+__all__ = ["edit", "follow_relay", "offer_wanted", "required_of"]
 
 # An earlier form of this step took the ruleset out of sendmail's sight under this name, so that
 # DefaultAuthInfo counted, for every server; it put LOGIN and PLAIN first.
@@ -35,7 +35,7 @@ def edit(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
     cf
         the configuration, edited in place
     auth
-        mechanisms, options, credential files; None changes nothing
+        mechanisms, options, credential files; None takes the rules away
     relay
         the host to which the login is offered, and for which AUTH is compulsory
 
@@ -44,6 +44,7 @@ def edit(cf: Cf, auth: Auth | None, relay: Relay) -> Changes:
     """
     changes: Changes = {}
     if auth is None or (cf.is_msp and auth.programs == "none"):
+        _take_out(cf, changes)
         return changes
     with cf.whole():
         login = offer_wanted(cf, auth, relay)
@@ -81,10 +82,13 @@ def follow_relay(cf: Cf, host: str, changes: Changes) -> None:
         _require(cf, require_rules(host), changes)
 
 
-def is_applied(cf: Cf) -> bool:
-    """Tell whether rules of this step, also of its earlier form, are in a cf."""
-    hidden = cf.header(_HIDDEN_HEADER) is not None
-    return hidden or find_offer(cf)[0] is not None or bool(find_required(cf))
+def _take_out(cf: Cf, changes: Changes) -> None:
+    # The options are another matter: what they were before us, the rules do not tell.
+    found, places = find_offer(cf)
+    _remove(cf, places)
+    if found:
+        note(changes, "authinfo rules", _shown(cf, found), None)
+    _require(cf, [], changes)
 
 
 def _mechanisms(cf: Cf, auth: Auth, before: Sequence[str]) -> str:

@@ -1,26 +1,28 @@
-"""Go back: to what a backup holds, or to what was there before us.
+"""Go back: to what a backup holds, or to what would be there without us.
 
-Going back is all or nothing: where one file holds what neither this formula nor any backup put
-there (a package upgrade, an editor), nothing is restored and the error names it. Half a way back
-could leave a sendmail.cf that names a removed credential file, and that would hold up mail; the
-whole old or the whole new state never does. ``force`` goes ahead, for all or for named paths; what
-it overwrites is in a new backup, so that even this can be undone.
+Going back is all or nothing: where one file holds what can't be told apart or had again, nothing is
+restored and the error names it. Half a way back could leave a sendmail.cf that names a removed
+credential file, and that would hold up mail; the whole old or the whole new state never does.
+``force`` goes ahead, for all or for named paths; what it overwrites is in a new backup, so that
+even this can be undone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from james_client.changes import Changes
 from james_client.files.backups import Backup, Store
 from james_client.files.candidate import Candidate, changes, check
-from james_client.files.ledger import Entry, Ledger, is_onward, merged
+from james_client.files.ledger import Entry, Record, Theirs, is_onward, merged
 from james_client.files.lock import locked
-from james_client.files.place import KEEP, TIMEOUT, carry_out, fingerprints, settled
-from james_client.files.snapshot import read_or_absent
+from james_client.files.place import KEEP, TIMEOUT, carry_out, found_at, settled
+from james_client.files.snapshot import Snapshot, read_or_absent
+from james_client.files.theirs import without_us
 from james_client.files.walk import FilesError
 
 
@@ -62,9 +64,10 @@ def restore(
             order = merged(order, backup.paths if is_onward(backup.steps) else backup.paths[::-1])
             for entry in entries:
                 targets.setdefault(entry.before.path, entry)
-        targets = {path: targets[path] for path in order}
+        candidates = [_to_backup(store, targets[path]) for path in order]
+        _refuse_unknown(store, candidates, force)
         reason = f"restore {backup_id}, {holder}"
-        return _go_back(store, targets, goal, force, None if test else reason, keep)
+        return _go_back(store, candidates, goal, None if test else reason, keep)
 
 
 def restore_first(
@@ -76,66 +79,107 @@ def restore_first(
     force: bool | Collection[str] = False,
     test: bool = False,
     keep: int = KEEP,
+    theirs: Callable[[Snapshot, Record], Theirs] = without_us,
+    prove: Callable[[Sequence[Candidate]], None] = lambda _: None,
+    cure: str = "look at it, then force it",
 ) -> Changes:
-    """Bring every path back to what it was before we ever touched it, and forget that we did.
+    """Take what is ours out of every path that we ever touched, and forget that we did.
 
-    Files that we made are removed. force, test and errors as in `restore`; a path that others
-    changed between two runs of ours counts as changed too, because their change would be undone.
+    force
+        True, or the paths, to go back also where others have changed our own lines: what is there
+        of them then goes, all else that is theirs stays
+    theirs
+        tells what a file would be without us
+    prove
+        raises where a candidate must not go live; not asked by force
+    cure
+        what to do where nothing is given back, in words
+
+    Files that nobody else has changed are as before us, to the time; files that we made are
+    removed. test and errors as in `restore`.
     """
     with _reached(directory, lock, holder, timeout, test) as store:
         ledger = store.ledger()
-        _refuse_others(ledger, force)
-        targets = {path: Entry(one.first, "", one.secret) for path, one in ledger.items()}
-        reason = f"first state, {holder}"
-        done = _go_back(store, targets, 0, force, None if test else reason, keep)
+        candidates, wrong = [], []
+        for path, record in ledger.items():
+            now = read_or_absent(path)
+            one = theirs(now, record)
+            if why := _why_not(one):
+                wrong += [] if _forced(path, force) else [f"{path}: {why}"]
+            goal = one.file
+            if _forced(path, force) and (goal.data is None or not one.known):
+                goal = record.newest.theirs
+            candidates.append(_exactly(now, goal, secret=record.secret, steps=()))
+        if wrong:
+            raise FilesError("\n".join([*wrong, f"nothing was given back: {cure}"]))
+        if force is not True:
+            prove([one for one in candidates if one.differs])
+        done = _go_back(store, candidates, 0, None if test else f"first state, {holder}", keep)
         if ledger and not test:
             store.write_ledger({})
         return done
 
 
+def _why_not(one: Theirs) -> str:
+    if not one.known:
+        return "changed by others since we placed it, and what we placed there is not known"
+    return f"others have changed our own lines to {', '.join(one.lost)}" if one.lost else ""
+
+
 def status(directory: str | os.PathLike[str]) -> dict[str, str]:
     """Say of each path that we touched: ``as placed``, ``as before us`` or ``changed since``."""
-    store = Store(Path(directory))
-    ledger = store.ledger()
-    found = fingerprints(ledger)
-    return {
-        path: "as placed"
-        if found[path] in (record.placed, record.pending)
-        else "as before us"
-        if found[path] == record.first.fingerprint
-        else "changed since"
-        for path, record in ledger.items()
-    }
+    ledger = Store(Path(directory)).ledger()
+    return {path: _state(now, ledger[path]) for path, now in found_at(ledger).items()}
 
 
-def _go_back(
-    store: Store,
-    targets: dict[str, Entry],
-    goal: int,
-    force: bool | Collection[str],
-    reason: str | None,
-    keep: int,
-) -> Changes:
+def _state(now: Snapshot | None, record: Record) -> str:
+    placed = [one for one in (record.placed, record.pending) if one]
+    if now and now.fingerprint in (one.fingerprint for one in placed):
+        return "as placed"
+    if now and now.fingerprint == record.newest.theirs.fingerprint:
+        return "as before us"
+    return "changed since"
+
+
+def _to_backup(store: Store, entry: Entry) -> Candidate:
+    # What is others' stays what it is; only where we know nothing is it what is there.
+    record = store.ledger().get(entry.before.path)
+    version = record.newest if record else None
+    theirs = Theirs(version.theirs, known=version.known) if version else None
+    now = read_or_absent(entry.before.path)
+    return _exactly(now, entry.before, secret=entry.secret, theirs=theirs)
+
+
+def _exactly(now: Snapshot, goal: Snapshot, **more: Any) -> Candidate:
+    return Candidate(now, goal.data, uid=now.uid, exact=goal, **more)
+
+
+def _refuse_unknown(
+    store: Store, candidates: Sequence[Candidate], force: bool | Collection[str]
+) -> None:
     known = _recorded(store)
-    candidates, strange = [], []
-    # On the way back the last renamed comes first: if every prefix of the way there was safe, so
-    # is every one of the way back. Undoing a way back goes onward.
-    onward = is_onward((store.step(), goal))
-    for path, entry in targets.items() if onward else reversed(targets.items()):
-        now = read_or_absent(path)
-        one = Candidate(
-            now, entry.before.data, uid=now.uid, secret=entry.secret, exact=entry.before
-        )
-        if not one.differs:
-            continue
-        candidates.append(one)
-        if now.fingerprint not in known[path] and not _forced(path, force):
-            strange.append(path)
+    strange = [
+        one.path
+        for one in candidates
+        if one.differs
+        and one.before.fingerprint not in known[one.path]
+        and not _forced(one.path, force)
+    ]
     if strange:
         raise FilesError(
             f"{', '.join(strange)}: changed by others since we placed it (a package upgrade?); "
             f"nothing was restored: look at it, then force it"
         )
+
+
+def _go_back(
+    store: Store, candidates: list[Candidate], goal: int, reason: str | None, keep: int
+) -> Changes:
+    # On the way back the last renamed comes first: if every prefix of the way there was safe, so
+    # is every one of the way back. Undoing a way back goes onward.
+    if not is_onward((store.step(), goal)):
+        candidates = candidates[::-1]
+    candidates = [one for one in candidates if one.differs]
     if reason is None:
         check(candidates)
     else:
@@ -143,23 +187,12 @@ def _go_back(
     return changes(candidates)
 
 
-def _refuse_others(ledger: Ledger, force: bool | Collection[str]) -> None:
-    wrong = [
-        f"{path}: others had changed it before our run of {record.others[-1][0]} (a package "
-        f"upgrade?), and its first state would undo that"
-        for path, record in ledger.items()
-        if record.others and not _forced(path, force)
-    ]
-    if wrong:
-        hint = "nothing was restored: restore a later backup, or force it"
-        raise FilesError("\n".join([*wrong, hint]))
-
-
 def _recorded(store: Store) -> dict[str, set[str]]:
     # What is in a record is nobody else's work, or can be had back from there.
     known: dict[str, set[str]] = {}
     for path, record in store.ledger().items():
-        known[path] = {record.first.fingerprint, record.placed or "", record.pending or ""}
+        placed = [one for one in (record.placed, record.pending) if one]
+        known[path] = {mark for one in placed for mark in (one.fingerprint, one.theirs.fingerprint)}
     for each in store.ids():
         for entry in store.whole(each):
             known.setdefault(entry.before.path, set()).update(

@@ -4,7 +4,7 @@ The directory is 0700 and root's, its files 0600, because credentials are among 
 
     000007-20260131T020304Z/manifest.json   one run: each path before it, and what it then wrote
     000007-20260131T020304Z/<sha256>        the contents
-    first/ledger.json                       per path: the first state, what we last placed there
+    first/ledger.json                       per path: what is others', what we last placed there
     first/<sha256>
 
 A backup is complete under a hidden name before it gets its own, so half a one is never listed.
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from james_client.files.ledger import Entry, Ledger, Record
+from james_client.files.ledger import Entry, Ledger, Record, Version
 from james_client.files.snapshot import Snapshot
 from james_client.files.walk import FilesError, directory, failure, roots, trusted_uids
 
@@ -35,6 +35,7 @@ _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z")
 _MANIFEST = "manifest.json"
 _LEDGER = "ledger.json"
 _FORMAT = 1
+_LEDGER_FORMAT = 2  # 1 knew the first state, and of what we placed the fingerprint only
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ class Store:
         try:
             folder.mkdir(mode=0o700)
             for entry in entries:
-                _write_data(folder, entry.before)
+                if entry.before.data is not None:
+                    _write_data(folder, entry.before.data)
             _write(folder / _MANIFEST, _json(manifest))
             _sync(folder)
             folder.rename(self.root / name)
@@ -176,38 +178,22 @@ class Store:
             return {}
         self._check()
         with _damage(path):
-            found = _load_json(path)
-            return {
-                one["path"]: Record(
-                    first=_snapshot(one, path.parent),
-                    secret=bool(one["secret"]),
-                    placed=one["placed"],
-                    pending=one["pending"],
-                    others=tuple((str(when), str(what)) for when, what in one["others"]),
-                )
-                for one in found["files"]
-            }
+            found = _load_json(path, _LEDGER_FORMAT)
+            read = _record if found["format"] == _LEDGER_FORMAT else _first_record
+            return {one["path"]: read(one, path.parent) for one in found["files"]}
 
     def write_ledger(self, ledger: Ledger) -> None:
         """Replace the ledger by one rename, and drop contents it no longer names."""
         self._make()
         folder = self.root / "first"
-        files = [
-            {
-                **_describe(record.first),
-                "secret": record.secret,
-                "placed": record.placed,
-                "pending": record.pending,
-                "others": record.others,
-            }
-            for record in ledger.values()
-        ]
-        wanted = {str(one["sha256"]) for one in files} | {_LEDGER}
+        files = [_describe_record(path, record) for path, record in ledger.items()]
+        kept = [data for record in ledger.values() for data in _contents(record)]
+        wanted = {_sha256(data) for data in kept} | {_LEDGER}
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            for record in ledger.values():
-                _write_data(folder, record.first)
-            _write(folder / f".{_LEDGER}", _json({"format": _FORMAT, "files": files}))
+            for data in kept:
+                _write_data(folder, data)
+            _write(folder / f".{_LEDGER}", _json({"format": _LEDGER_FORMAT, "files": files}))
             (folder / f".{_LEDGER}").rename(folder / _LEDGER)
             _sync(folder)
             for path in [path for path in folder.iterdir() if path.name not in wanted]:
@@ -248,7 +234,7 @@ def _number(backup_id: str) -> int:
 def _describe(one: Snapshot) -> dict[str, Any]:
     return {
         "path": one.path,
-        "sha256": None if one.data is None else hashlib.sha256(one.data).hexdigest(),
+        "sha256": None if one.data is None else _sha256(one.data),
         "mode": one.mode,
         "uid": one.uid,
         "gid": one.gid,
@@ -260,9 +246,7 @@ def _describe(one: Snapshot) -> dict[str, Any]:
 def _snapshot(one: Mapping[str, Any], folder: Path) -> Snapshot:
     data = None
     if (wanted := one["sha256"]) is not None:
-        data = _load(folder / Path(wanted).name)
-        if (found := hashlib.sha256(data).hexdigest()) != wanted:
-            raise ValueError(f"the content of {one['path']} has sha256 {found}, wanted {wanted}")
+        data = _content(folder, wanted, one["path"])
     xattrs = sorted((str(k), base64.b64decode(v)) for k, v in one["xattrs"].items())
     return Snapshot(
         path=str(one["path"]),
@@ -273,6 +257,61 @@ def _snapshot(one: Mapping[str, Any], folder: Path) -> Snapshot:
         mtime_ns=int(one["mtime_ns"]),
         xattrs=tuple(xattrs),
     )
+
+
+def _describe_record(path: str, record: Record) -> dict[str, Any]:
+    versions = {"placed": record.placed, "pending": record.pending}
+    return {
+        "path": path,
+        "secret": record.secret,
+        **{name: one and _describe_version(one) for name, one in versions.items()},
+    }
+
+
+def _describe_version(one: Version) -> dict[str, Any]:
+    return {
+        "theirs": _describe(one.theirs),
+        "fingerprint": one.fingerprint,
+        "sha256": None if one.data is None else _sha256(one.data),
+        "steps": one.steps,
+        "known": one.known,
+    }
+
+
+def _contents(record: Record) -> Iterator[bytes]:
+    for one in (record.placed, record.pending):
+        for data in (one.theirs.data, one.data) if one else ():
+            if data is not None:
+                yield data
+
+
+def _record(one: Mapping[str, Any], folder: Path) -> Record:
+    placed, pending = (one[name] and _version(one[name], folder) for name in ("placed", "pending"))
+    return Record(placed, pending, bool(one["secret"]))
+
+
+def _version(one: Mapping[str, Any], folder: Path) -> Version:
+    theirs, wanted, steps = _snapshot(one["theirs"], folder), one["sha256"], one["steps"]
+    return Version(
+        theirs=theirs,
+        fingerprint=str(one["fingerprint"]),
+        data=None if wanted is None else _content(folder, wanted, theirs.path),
+        steps=None if steps is None else tuple(map(str, steps)),
+        known=bool(one["known"]),
+    )
+
+
+def _first_record(one: Mapping[str, Any], folder: Path) -> Record:
+    """Read a record of format 1, in which ``others`` tells that the first state is outdated."""
+    first = _snapshot(one, folder)
+
+    def version(mark: str | None) -> Version | None:
+        if mark is None:
+            return None
+        data = first.data if mark == first.fingerprint else None
+        return Version(first, mark, data, steps=None, known=not one["others"])
+
+    return Record(version(one["placed"]), version(one["pending"]), bool(one["secret"]))
 
 
 @contextlib.contextmanager
@@ -293,10 +332,17 @@ def _load(path: Path) -> bytes:
         return stream.read()
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def _content(folder: Path, wanted: str, path: str) -> bytes:
+    data = _load(folder / Path(wanted).name)
+    if (found := _sha256(data)) != wanted:
+        raise ValueError(f"the content of {path} has sha256 {found}, wanted {wanted}")
+    return data
+
+
+def _load_json(path: Path, newest: int = _FORMAT) -> dict[str, Any]:
     found = json.loads(_load(path))
-    if found["format"] != _FORMAT:
-        raise ValueError(f"found format {found['format']!r}, wanted {_FORMAT}")
+    if found["format"] not in range(1, newest + 1):
+        raise ValueError(f"found format {found['format']!r}, wanted {newest}")
     return dict(found)
 
 
@@ -304,12 +350,14 @@ def _json(value: object) -> bytes:
     return json.dumps(value, indent=1).encode("ascii")
 
 
-def _write_data(folder: Path, one: Snapshot) -> None:
-    if one.data is None:
-        return
-    name = hashlib.sha256(one.data).hexdigest()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_data(folder: Path, data: bytes) -> None:
+    name = _sha256(data)
     if not (folder / name).exists():
-        _write(folder / f".{name}", one.data)
+        _write(folder / f".{name}", data)
         (folder / f".{name}").rename(folder / name)
 
 

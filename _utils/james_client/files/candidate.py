@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from james_client.changes import Changes
+from james_client.files.ledger import Theirs
 from james_client.files.private import folder_for
 from james_client.files.snapshot import Snapshot, frozen, read
 from james_client.files.walk import FilesError, directory, split, trusted_uids
@@ -40,6 +41,12 @@ class Candidate:
         user id that may own a secret's directory besides root, as the package ships it
     exact
         a former state to bring back whole, with time and extended attributes
+    owned
+        it is ours alone: mode, uid and gid hold for an existing file too
+    theirs
+        what the file would be without us, None where that is to be told from the ledger
+    steps
+        which steps made the difference, None for those that are known
     """
 
     before: Snapshot
@@ -50,6 +57,9 @@ class Candidate:
     secret: bool = False
     folder_uid: int | None = None
     exact: Snapshot | None = field(default=None, repr=False)
+    owned: bool = False
+    theirs: Theirs | None = field(default=None, repr=False)
+    steps: tuple[str, ...] | None = None
 
     @property
     def path(self) -> str:
@@ -64,7 +74,7 @@ class Candidate:
         if self.after is None:
             return Snapshot(self.path)
         kept = tuple(x for x in self.before.xattrs if not (self.secret and x[0] in _ACLS))
-        if self.before.data is not None and not self.secret:
+        if self.before.data is not None and not (self.secret or self.owned):
             return replace(self.before, data=self.after, mtime_ns=0)
         return Snapshot(
             path=self.path,

@@ -1,11 +1,28 @@
-"""Reckon what is known for ever about each path: its first state, what we and others put there."""
+"""Reckon what is known for ever about each path: what is others' in it, and what we put there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from james_client.files.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """Say what a file would be without us.
+
+    file
+        that file; ``mtime_ns`` 0 means that it never was just so
+    lost
+        what others had made of our own lines, in words: it is not in the file
+    known
+        False where that cannot be told; the file is then as it was found
+    """
+
+    file: Snapshot
+    lost: tuple[str, ...] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -16,80 +33,132 @@ class Entry:
         a fingerprint
     secret
         whether it holds a password
+    data
+        the content that it wrote, None where there is none or it is secret
+    theirs
+        what the file would be without us
+    steps
+        which steps made the difference, None for those that are known
+    bystander
+        whether others write the file, because of ours
     """
 
     before: Snapshot
     after: str
     secret: bool = False
+    data: bytes | None = field(default=None, repr=False)
+    theirs: Theirs | None = None
+    steps: tuple[str, ...] | None = ()
+    bystander: bool = False
+
+
+@dataclass(frozen=True)
+class Version:
+    """Say what a run put at a path.
+
+    theirs
+        what the file would be without us
+    fingerprint
+        of what was put there
+    data
+        its content; None where there is none, it is secret, or an earlier form of this ledger kept
+        it not
+    steps
+        which steps made the difference; None where an earlier form kept them not
+    known
+        False where ``theirs`` is older than what others have changed since
+    """
+
+    theirs: Snapshot
+    fingerprint: str
+    data: bytes | None = field(default=None, repr=False)
+    steps: tuple[str, ...] | None = ()
+    known: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether anything of ours is in it."""
+        return self.fingerprint != self.theirs.fingerprint
 
 
 @dataclass(frozen=True)
 class Record:
     """Say what is known for ever about one path.
 
-    first
-        what was there before we ever touched it
     placed
-        fingerprint of what we last put there, None until then
+        what we last put there, None until then
     pending
-        fingerprint of what a run is just placing there
-    others
-        when something was found there that neither of us had put there, and its fingerprint
+        what a run is just placing there
     """
 
-    first: Snapshot
+    placed: Version | None = None
+    pending: Version | None = None
     secret: bool = False
-    placed: str | None = None
-    pending: str | None = None
-    others: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def newest(self) -> Version:
+        """Give what we last put there, or are just placing there."""
+        found = self.pending or self.placed
+        assert found is not None, "a record has one of the two"
+        return found
 
 
 Ledger = dict[str, Record]
 
 
-def begin(ledger: Ledger, entries: Sequence[Entry], when: str, *, back: bool = False) -> Ledger:
-    """Return the ledger with a run announced: what it will place, and what others did meanwhile.
+def begin(ledger: Ledger, entries: Sequence[Entry], *, back: bool = False) -> Ledger:
+    """Return the ledger with a run announced: what it will place.
 
     back
         the run goes back to an earlier state, so its order is not the order to remember
     """
     new = dict(ledger)
     for entry in entries:
-        path, found = entry.before.path, entry.before.fingerprint
-        record = new.get(path) or Record(first=entry.before)
-        others = record.others
-        if found not in (record.placed, record.first.fingerprint):
-            others += ((when, found),) if found not in (what for _, what in others) else ()
-        new[path] = replace(
-            record, secret=record.secret or entry.secret, pending=entry.after, others=others
-        )
+        path = entry.before.path
+        record = new.get(path, Record())
+        if entry.bystander and path in new:
+            continue
+        theirs = entry.theirs or Theirs(entry.before)
+        steps = entry.steps
+        if steps is None:
+            steps = record.newest.steps if path in new else ()
+        version = Version(theirs.file, entry.after, entry.data, steps, theirs.known)
+        new[path] = replace(record, secret=record.secret or entry.secret, pending=version)
     if back:
         return new
     order = merged(new, [entry.before.path for entry in entries])
     return {path: new[path] for path in order}
 
 
-def settle(ledger: Ledger, found: Mapping[str, str]) -> Ledger:
+def settle(ledger: Ledger, found: Mapping[str, Snapshot | None]) -> Ledger:
     """Return the ledger with pending entries decided by what is there now.
 
     found
-        path to fingerprint
+        path to what is there, None for what is no plain file
 
-    A path where a run never got to place anything is forgotten.
+    A path where a run never got to place anything is forgotten. Where an earlier form of the ledger
+    kept no content, that is made good if it is there still.
     """
     new = {}
     for path, record in ledger.items():
-        if record.pending is not None:
-            untouched = record.placed is None and found.get(path) == record.first.fingerprint
-            if untouched and found.get(path) != record.pending:
+        now = found.get(path)
+        mark = now.fingerprint if now else ""
+        if (pending := record.pending) is not None:
+            if record.placed is None and mark == pending.theirs.fingerprint and pending.is_ours:
                 continue
             # Where something else is there now, it may have come after our rename: remember ours.
-            reached = found.get(path) != record.placed
-            record = replace(
-                record, placed=record.pending if reached else record.placed, pending=None
-            )
+            reached = record.placed is None or mark != record.placed.fingerprint
+            record = replace(record, placed=pending if reached else record.placed, pending=None)
+        if lacks_content(record) and now and mark == record.newest.fingerprint:
+            record = replace(record, placed=replace(record.newest, data=now.data))
         new[path] = record
     return new
+
+
+def lacks_content(record: Record) -> bool:
+    """Tell whether an earlier form of the ledger kept not what we placed."""
+    version = record.newest
+    return version.data is None and not record.secret and version.fingerprint != "absent"
 
 
 def merged(order: Iterable[str], run: Sequence[str]) -> list[str]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from james_client.files import renames
 from james_client.files.backups import Backup, Store
 from james_client.files.candidate import Candidate, check
-from james_client.files.ledger import Entry, begin, is_onward, settle
+from james_client.files.ledger import Entry, Ledger, begin, is_onward, lacks_content, settle
 from james_client.files.lock import locked
 from james_client.files.renames import NotPutBack
 from james_client.files.snapshot import Snapshot, read, read_or_absent
+from james_client.files.theirs import without_us
 from james_client.files.walk import FilesError
 
 KEEP = 10
@@ -94,13 +95,13 @@ def carry_out(
     todo = [one for one in candidates if one.differs]
     if not todo:
         return None
-    entries = [Entry(found, found.fingerprint) for found in _found_also(also)]
-    entries += [Entry(one.before, one.wanted.fingerprint, one.secret) for one in todo]
+    ledger = store.ledger()
+    entries = [*_bystanders(also), *(_entry(one, ledger) for one in todo)]
     now = store.step()
     backup = store.save(entries, reason, (now, now + 1 if goal is None else goal))
     back = not is_onward(backup.steps)
     try:
-        store.write_ledger(begin(store.ledger(), entries, backup.when, back=back))
+        store.write_ledger(begin(ledger, entries, back=back))
         renames.put(todo, own)
     except NotPutBack:
         raise
@@ -117,11 +118,23 @@ def carry_out(
     return backup
 
 
-def _found_also(paths: Sequence[str]) -> Iterator[Snapshot]:
+def _entry(one: Candidate, ledger: Ledger) -> Entry:
+    return Entry(
+        before=one.before,
+        after=one.wanted.fingerprint,
+        secret=one.secret,
+        data=None if one.secret else one.wanted.data,
+        theirs=one.theirs or without_us(one.before, ledger.get(one.path)),
+        steps=one.steps,
+    )
+
+
+def _bystanders(paths: Sequence[str]) -> Iterator[Entry]:
     # What is no plain file here is not what those others write: nothing to keep.
     for path in paths:
         with contextlib.suppress(FilesError):
-            yield read(path)
+            found = read(path)
+            yield Entry(found, found.fingerprint, data=found.data, bystander=True)
 
 
 def settled(directory: str | os.PathLike[str], candidates: Sequence[Candidate]) -> Store:
@@ -135,16 +148,18 @@ def settled(directory: str | os.PathLike[str], candidates: Sequence[Candidate]) 
 
 def _settle(store: Store) -> None:
     ledger = store.ledger()
-    if any(record.pending is not None for record in ledger.values()):
-        store.write_ledger(settle(ledger, fingerprints(ledger)))
+    if any(one.pending is not None or lacks_content(one) for one in ledger.values()):
+        settled = settle(ledger, found_at(ledger))
+        if settled != ledger:
+            store.write_ledger(settled)
 
 
-def fingerprints(paths: Iterable[str]) -> dict[str, str]:
-    """Return one word for what each path holds now, ``unreadable`` for what is no plain file."""
-    found = {}
+def found_at(paths: Iterable[str]) -> dict[str, Snapshot | None]:
+    """Return what each path holds now, None for what is no plain file."""
+    found: dict[str, Snapshot | None] = {}
     for path in paths:
         try:
-            found[path] = read_or_absent(path).fingerprint
+            found[path] = read_or_absent(path)
         except FilesError:
-            found[path] = "unreadable"
+            found[path] = None
     return found

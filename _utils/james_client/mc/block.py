@@ -28,7 +28,7 @@ from james_client.mc.place import Place, find_place, refuse_overrides
 from james_client.mc.text import McError, literal
 from james_client.wishes.settings import Auth, Loop, Relay
 
-__all__ = ["BEGIN", "END", "McError", "McFile"]
+__all__ = ["BEGIN", "END", "McError", "McFile", "without_block", "without_quoted_block"]
 
 BEGIN = "dnl # BEGIN sendmail_james: written by Salt, changes between these two lines are lost"
 END = "dnl # END sendmail_james"
@@ -52,6 +52,7 @@ _CHECK = (
     "flags and port are lost"
     "\n')')dnl"
 )
+_QUOTED = re.compile(rb"(?ms)^# %s\n.*?^# %s\n" % (re.escape(BEGIN).encode(), END.encode()))
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # to m4 a lone carriage return ends no line
 _DEFINE = re.compile(r"define\(`(\w+)', `")
 _NAME = re.compile(r"define\(`(\w+)'")
@@ -102,12 +103,16 @@ class McFile:
             late = _DEFINE_LATE.match(body)
             self._sections.setdefault(name, []).append(f"{late[1]}dnl" if late else body)
 
+    def clear(self) -> None:
+        """Take our block out."""
+        self._sections = {}
+
     def render(self) -> bytes:
         """Give the file's bytes, with the block in its place.
 
         Raises McError where there is no place for it, or the site's own lines would win over it.
         """
-        if not self._sections:
+        if not any(self._sections.values()):
             return b"".join(self._lines)
         place = find_place(self._lines)
         block = self._block(place)
@@ -160,7 +165,7 @@ class McFile:
         cf
             the cf after that edit; AuthMechanisms and AuthOptions are taken from it
         auth
-            None changes nothing
+            None takes the section away
         relay
             the host to which the login is offered
 
@@ -168,7 +173,7 @@ class McFile:
         written in m4.
         """
         if auth is None or (cf.is_msp and auth.programs == "none"):
-            return {}
+            return self._write("auth", [])
         values = {name: m4_option(cf, name) for name in ("AuthMechanisms", "AuthOptions")}
         lines = [_option(name, value) for name, value in values.items() if value is not None]
         if cf.is_msp:
@@ -187,7 +192,7 @@ class McFile:
         if old == lines:
             return {}
         self._sections[name] = lines
-        return {f"mc section {name}": {"old": old or None, "new": lines}}
+        return {f"mc section {name}": {"old": old or None, "new": lines or None}}
 
     def _rename(self, name: str, pattern: re.Pattern[str], new: str) -> Changes:
         old = self._sections.get(name)
@@ -211,6 +216,18 @@ class McFile:
         if "relay" in self._sections:
             names |= {f"O {name} in LOCAL_CONFIG" for name in FALLBACKS}
         return names | {"M" + name.lower() for name in _MODIFIED.findall(text)}
+
+
+def without_block(data: bytes) -> bytes:
+    """Give an mc's bytes without our block; McError where one of its marks is there alone."""
+    mc = McFile(data)
+    mc.clear()
+    return mc.render()
+
+
+def without_quoted_block(cf: bytes) -> bytes:
+    """Give a cf's bytes without our block in the mc that Debian's tools append as a comment."""
+    return _QUOTED.sub(b"", cf)
 
 
 def _places(lines: list[bytes], mark: str) -> list[int]:

@@ -12,8 +12,11 @@ from james_client.files.candidate import changes as changes_of
 from james_client.files.candidate import check
 from james_client.files.renames import NotPutBack
 from james_client.mta import m4
-from james_client.run import owed
+from james_client.run import owed, proof
 from james_client.run.plan import Plan
+from james_client.run.theirs import for_the_way_back
+
+FORCE = "salt-call state.single sendmail_james.restored 'as before James' force=True"
 
 
 def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
@@ -45,11 +48,17 @@ def go_back(plan: Plan, *, holder: str, test: bool, force: bool = False) -> Chan
     force
         also where somebody else has changed a file since; what that overwrites is in a new backup
 
-    A cf that m4 has rebuilt from our mc meanwhile holds nobody's work and is given back too. Raises
-    FilesError where a file was changed by others.
+    What nobody else has changed is as before; of the rest, what is ours is taken out. Raises
+    FilesError where others have changed our own lines, RunError where sendmail refuses a cf.
     """
-    force_ = force or _nobodys_work(plan)
-    first = partial(back.restore_first, plan.platform.backups, force=force_)
+    first = partial(
+        back.restore_first,
+        plan.platform.backups,
+        force=force,
+        theirs=for_the_way_back(plan),
+        prove=partial(proof.prove_cf, plan),
+        cure=f"look at it, then: {FORCE}",
+    )
     return _back(plan, first, holder, test)
 
 

@@ -16,8 +16,10 @@ from typing import Any, TypeVar, cast
 from james_client.cf.text import Cf, CfError
 from james_client.changes import Changes, HostChanges
 from james_client.errors import FaultError
+from james_client.files.backups import Store
 from james_client.files.candidate import Candidate
-from james_client.files.snapshot import Snapshot, read
+from james_client.files.ledger import Ledger
+from james_client.files.snapshot import Snapshot, read, read_or_absent
 from james_client.mc.block import McError, McFile
 from james_client.mta.knobs import turn
 from james_client.mta.processes import uid_of
@@ -43,19 +45,28 @@ class Plan:
     def __init__(self, settings: Settings, platform: Platform) -> None:
         self.settings = settings
         self.platform = platform
-        self.taken: set[str] = set()  # the steps that edited, by their words
+        self.taken: set[str] = set()  # the steps that edited, by their states
+        self.made_by: dict[str, set[str]] = {}  # the same, of each path that they changed
         self.placed: Changes | None = None
         self._before: dict[str, Snapshot] = {}
         self._after: dict[str, bytes] = {}
         self._access: dict[str, dict[str, Any]] = {}
         self._documents: dict[str, Cf | McFile] = {}
         self._cf_only: str | None = None
+        self._step = ""
+        self._ledger: Ledger | None = None
 
     def for_one(self, cf: str) -> Plan:
         """Return a plan that reads and edits one cf file and no other."""
         plan = Plan(self.settings, self.platform)
         plan._cf_only = cf
         return plan
+
+    def take(self, step: str, edit: Callable[[Plan], HostChanges]) -> HostChanges:
+        """Take one step, by its state: let it edit, and remember that."""
+        self.taken.add(step)
+        self._step = step
+        return edit(self)
 
     # -- the candidates -----------------------------------------------------------------------
 
@@ -76,14 +87,17 @@ class Plan:
         """Return every file that a run may change, in the order of the renames."""
         if self._cf_only is not None:
             return [self._cf_only]
+        order = [*self.leant_on(), self.platform.submit_mc, self.platform.submit_cf]
+        order += [knob.file for knob in self.platform.knobs]
+        return [*order, self.platform.mc, self.platform.cf]
+
+    def leant_on(self) -> list[str]:
+        """Return the files that a cf may name, by the pillar."""
         auth = self.settings.auth
-        order = [
+        return [
             self.settings.relay.switch_file,
             *((auth.file, auth.programs_file) if auth else ()),
         ]
-        order += [self.platform.submit_mc, self.platform.submit_cf]
-        order += [knob.file for knob in self.platform.knobs]
-        return [*order, self.platform.mc, self.platform.cf]
 
     def generated(self) -> list[str]:
         """Return the files that the platform's tools write anew from ours, each mc's cf as well."""
@@ -153,17 +167,68 @@ class Plan:
         cf = self._documents.get(self.platform.cf)
         return isinstance(cf, Cf) and cf.macro("H") == self.settings.relay.triple
 
+    # -- what earlier runs left ----------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """Return what we have put on this host, and what is others' there; none for a copy."""
+        if self._ledger is None:
+            known = not self.edits_a_copy()
+            self._ledger = Store(Path(self.platform.backups)).ledger() if known else {}
+        return self._ledger
+
+    def live(self) -> set[str] | None:
+        """Return the steps whose work is on this host, by their states; None where unknown."""
+        found: set[str] = set()
+        for record in self.ledger().values():
+            version = record.newest
+            if version.is_ours and version.steps is None and not record.secret:
+                return None
+            found |= set(version.steps or ()) if version.is_ours else set()
+        return found
+
+    def made_once(self, step: str | None = None) -> list[str]:
+        """Return the files that a step, any where None, has made or changed, by the ledger.
+
+        Of an earlier form of it, the files whose step is known without it.
+        """
+        earlier = {self.settings.relay.switch_file: "relayed"}
+        made = []
+        for path, record in self.ledger().items():
+            steps = record.newest.steps
+            if steps is None:
+                steps = ("credentials",) if record.secret else (earlier.get(path, ""),)
+            if step in steps or (step is None and any(steps)):
+                made.append(path)
+        return made
+
+    def gone(self, step: str) -> list[str]:
+        """Return the files of their own that a step made once and that the pillar no longer has."""
+        if self._cf_only is not None:
+            return []
+        return [path for path in self.made_once(step) if self._is_left_over(path)]
+
     # -- what steps edit ------------------------------------------------------------------------
 
     def before(self, path: str) -> Snapshot:
         """Return a file as this run found it; it is read once."""
         if path not in self._before:
-            self._before[path] = read(path)
+            # of what was there once, the directory may have gone with its package
+            self._before[path] = (read_or_absent if path in self.ledger() else read)(path)
         return self._before[path]
+
+    def copy_from(self, plan: Plan) -> None:
+        """Take over which files another plan edits, what it found there, which steps it took."""
+        self._cf_only, self._ledger = plan._cf_only, plan._ledger
+        self._before = plan._before
+        self.taken = set(plan.taken)
 
     def data(self, path: str) -> bytes | None:
         """Return what a file without a grammar of ours will hold, None where it is absent."""
-        return self._after.get(path, self.before(path).data)
+        return self._after.get(path, self.found(path))
+
+    def found(self, path: str) -> bytes | None:
+        """Return the content that the steps begin with."""
+        return self.before(path).data
 
     def put(self, path: str, data: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
         """Make these bytes a file's candidate.
@@ -174,6 +239,7 @@ class Plan:
             uid and gid, likewise
         """
         self.before(path)
+        self._note(path)
         self._after[path] = data
         self._access[path] = {"mode": mode, "uid": owner[0], "gid": owner[1]}
 
@@ -205,12 +271,14 @@ class Plan:
             with naming(path):
                 if what := edit_cf(cf):
                     changes[path] = what
+                    self._note(path)
             if path not in managed:
                 continue
             mc = self._document(managed[path], McFile)
             with naming(managed[path]):
                 if what := edit_mc(mc, cf):
                     changes[managed[path]] = what
+                    self._note(managed[path])
         return changes
 
     def managed_mcs(self) -> list[tuple[str, str]]:
@@ -226,6 +294,14 @@ class Plan:
         return [(mc, cf) for mc, cf in pairs if self._exists(mc) and self._exists(cf)]
 
     # -- underneath ---------------------------------------------------------------------------
+
+    def _is_left_over(self, path: str) -> bool:
+        facts = self.platform
+        shared = {facts.cf, facts.mc, facts.submit_cf, facts.submit_mc}
+        return path not in shared and path not in self._after and self._exists(path)
+
+    def _note(self, path: str) -> None:
+        self.made_by.setdefault(path, set()).add(self._step)
 
     def _managed_mcs(self) -> dict[str, str]:
         """Return the mc that stands behind each cf, where a rebuild must give the same result."""

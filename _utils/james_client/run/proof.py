@@ -12,6 +12,7 @@ from pathlib import Path
 from james_client.cf.facts import facts as cf_facts
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf
+from james_client.files.candidate import Candidate
 from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
 from james_client.mta.routes import routes, why_not_james
@@ -41,7 +42,7 @@ def prove(plan: Plan) -> list[str]:
             copy.write_bytes(plan.rendered(path) or b"")
             try:
                 ask.check(str(copy), binary=plan.platform.sendmail)
-                if "relay" in plan.taken and plan.settings.verify.routes:
+                if "relayed" in plan.taken and plan.settings.verify.routes:
                     notes.append(prove_routes(str(copy), plan, path))
             except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
@@ -50,6 +51,29 @@ def prove(plan: Plan) -> list[str]:
                 _prove_rebuild(plan, mc, cf)
                 notes.append(f"{mc} builds the same")
     return [note for note in notes if note]
+
+
+def prove_cf(plan: Plan, candidates: Sequence[Candidate]) -> None:
+    """See that sendmail can read what a way back makes of its cf files, or raise RunError.
+
+    candidates
+        of any files; those that are no cf, or are removed, are not looked at
+
+    Where sendmail's program went with its package, there is nobody to ask.
+    """
+    binary = plan.platform.sendmail
+    if not Path(binary).exists():
+        return
+    with scratch() as folder:
+        for one in candidates:
+            if one.path not in (plan.platform.cf, plan.platform.submit_cf) or one.after is None:
+                continue
+            copy = Path(folder, Path(one.path).name)
+            copy.write_bytes(one.after)
+            try:
+                ask.check(str(copy), binary=binary)
+            except ProcessError as err:
+                raise RunError(str(err).replace(str(copy), one.path)) from None
 
 
 def address_forms(settings: Settings) -> list[str]:

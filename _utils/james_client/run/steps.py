@@ -16,7 +16,7 @@ from pathlib import Path
 from james_client.cf import auth as cf_auth
 from james_client.cf import loop as cf_loop
 from james_client.cf import relay as cf_relay
-from james_client.changes import HostChanges
+from james_client.changes import Changes, HostChanges
 from james_client.files.snapshot import Snapshot
 from james_client.files.walk import MissingDirectory
 from james_client.mta.knobs import turn
@@ -42,8 +42,10 @@ def relay(plan: Plan) -> HostChanges:
     if not wish.dns:
         _require_fqdn_in_hosts()
         if plan.data(wish.switch_file) != cf_relay.SWITCH:
-            plan.put(wish.switch_file, cf_relay.SWITCH, 0o644)
             changes[wish.switch_file] = {"hosts": {"old": None, "new": "files"}}
+        plan.put(wish.switch_file, cf_relay.SWITCH, 0o644)
+    for path in plan.gone("relayed"):
+        changes[path] = {"hosts": {"old": "files", "new": None}}
     return changes | plan.edit(
         lambda cf: cf_relay.edit(cf, wish), lambda mc, cf: mc.relay(cf, wish)
     )
@@ -62,24 +64,34 @@ def credentials(plan: Plan) -> HostChanges:
     """Write the credential files: user, password, realm, each for its one reader only."""
     changes: HostChanges = {}
     wish = plan.settings.auth
-    if wish is None:
-        return changes
+    if wish is not None:
+        for path, reader in _readers(plan, wish).items():
+            if what := _write_credentials(plan, wish, path, reader):
+                changes[path] = what
+    for path in plan.gone("credentials"):
+        changes[path] = {"credentials": {"old": "(not shown)", "new": None}}
+    return changes
+
+
+def _readers(plan: Plan, wish: Auth) -> dict[str, str]:
+    """Return who alone reads each credential file that the pillar wants."""
     readers = {wish.file: plan.queue_user()}
     if wish.programs == "queue" and plan.has_programs_queue():
         readers[wish.programs_file] = plan.platform.submit_user
-    for path, reader in readers.items():
-        before, owner = _before(plan, path), _ids(reader)
-        plan.put_secret(path, credential_map(wish), owner)
-        what: dict[str, dict[str, str | None]] = {}
-        if before.data != credential_map(wish):
-            old = None if before.data is None else "(not shown)"
-            what["credentials"] = {"old": old, "new": "(not shown)"}
-        if before.data is not None and (before.mode, before.uid, before.gid) != (0o600, *owner):
-            found = f"{before.mode:04o} {before.uid}:{before.gid}"
-            what["access"] = {"old": found, "new": f"0600 {owner[0]}:{owner[1]}"}
-        if what:
-            changes[path] = what
-    return changes
+    return readers
+
+
+def _write_credentials(plan: Plan, wish: Auth, path: str, reader: str) -> Changes:
+    before, owner = _before(plan, path), _ids(reader)
+    plan.put_secret(path, credential_map(wish), owner)
+    what: Changes = {}
+    if before.data != credential_map(wish):
+        old = None if before.data is None else "(not shown)"
+        what["credentials"] = {"old": old, "new": "(not shown)"}
+    if before.data is not None and (before.mode, before.uid, before.gid) != (0o600, *owner):
+        found = f"{before.mode:04o} {before.uid}:{before.gid}"
+        what["access"] = {"old": found, "new": f"0600 {owner[0]}:{owner[1]}"}
+    return what
 
 
 def _before(plan: Plan, path: str) -> Snapshot:
@@ -92,8 +104,6 @@ def _before(plan: Plan, path: str) -> Snapshot:
 def auth(plan: Plan) -> HostChanges:
     """Log in to James with SMTP AUTH, or keep the mail queued (how-to, step 4)."""
     wish, to = plan.settings.auth, plan.settings.relay
-    if wish is None:
-        return {}
     return plan.edit(
         lambda cf: cf_auth.edit(cf, wish, to),
         lambda mc, cf: mc.auth(cf, wish, to),
@@ -101,16 +111,10 @@ def auth(plan: Plan) -> HostChanges:
 
 
 def login_in_words(plan: Plan) -> str:
-    """Say whether sendmail logs in, and what an earlier run left where it shall not."""
-    if plan.settings.auth is not None:
-        return "sendmail logs in to James as the pillar says"
-    left = [path for path in plan.cf_paths() if cf_auth.is_applied(plan.cf(path))]
-    if not left:
+    """Say whether sendmail logs in."""
+    if plan.settings.auth is None:
         return "no login is wanted"
-    return (
-        f"no login is wanted, but {', '.join(left)} still asks for the one of an earlier run: "
-        "apply sendmail_james.clean, then this again"
-    )
+    return "sendmail logs in to James as the pillar says"
 
 
 @dataclass(frozen=True)
@@ -191,23 +195,7 @@ def take(step: Step, plan: Plan) -> HostChanges:
     """Take one step: edit the plan's candidates, and remember that it was taken."""
     if plan.placed is not None:
         raise RunError("sendmail_james.live ran already: this must come before it")
-    changes = step.edit(plan)
-    plan.taken.add(step.word)
-    return changes
-
-
-def drift(plan: Plan) -> HostChanges:
-    """Return what all steps would change, ``{path: {thing: {old, new}}}``; empty means none.
-
-    plan
-        goes on showing what is there: the steps are taken on a plan of their own
-    """
-    trial = Plan(plan.settings, plan.platform)
-    changes: HostChanges = {}
-    for step in STEPS:
-        for path, what in take(step, trial).items():
-            changes.setdefault(path, {}).update(what)
-    return changes
+    return plan.take(step.state, step.edit)
 
 
 def credential_map(auth: Auth) -> bytes:
