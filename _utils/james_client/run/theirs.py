@@ -52,7 +52,8 @@ def for_the_way_back(plan: Plan) -> Callable[[Snapshot, Record], Theirs]:
         if now.path in plan.platform.generated:
             return before
         found = without_us(now, record, plan.platform)
-        if now.path not in behind or now.data is None or _is_exact(found, now, record):
+        known = (record.newest.fingerprint, record.newest.theirs.fingerprint)
+        if now.path not in behind or now.data is None or now.fingerprint in known:
             return found
         if _is_rebuilt(plan, now.data, behind[now.path]):
             return before
