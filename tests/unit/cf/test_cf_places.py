@@ -241,12 +241,28 @@ def test_a_smart_host_of_the_sites_own_leaves_its_mailer_as_it_is() -> None:
     assert mailer is not None and mailer.flags == "mDFMuXa8k0"
 
 
-def test_the_step_is_seen_in_a_cf_that_has_it_and_in_no_other() -> None:
-    cf = Cf(CF)
-    assert not auth.is_applied(cf)
-    auth.edit(cf, replace(AUTH, required=False), RELAY)
-    assert auth.is_applied(cf)
-    assert auth.is_applied(Cf(CF.replace(b"Sauthinfo", b"SJamesUnusedAuthinfo")))
+@pytest.mark.parametrize("stock", [CF, SUBMIT], ids=["sendmail", "submit"])
+def test_without_a_login_the_rules_of_an_earlier_one_go(stock: bytes) -> None:
+    """The options are taken back from what was there before us, which a cf does not tell."""
+    cf = Cf(stock)
+    assert auth.edit(cf, None, RELAY) == {}
+    assert cf.render() == stock
+    auth.edit(cf, AUTH, RELAY)
+    said = auth.edit(cf, None, RELAY)
+    assert set(said) == {"authinfo rules", "compulsory AUTH"}
+    assert [one["new"] for one in said.values()] == [None, None]
+    assert "offered" in said["authinfo rules"]["old"]
+    for ours in (b"jamesauth", b"454 James"):
+        assert ours not in cf.render()
+
+
+def test_programs_without_a_login_lose_the_rules_of_an_earlier_one() -> None:
+    none = replace(AUTH, programs="none")
+    for stock, kept in ((CF, True), (SUBMIT, False)):
+        cf = Cf(stock)
+        auth.edit(cf, AUTH, RELAY)
+        auth.edit(cf, none, RELAY)
+        assert (b"jamesauth" in cf.render()) is kept
 
 
 def test_two_mailers_of_one_name_are_refused_by_the_number_of_the_second() -> None:

@@ -1,10 +1,11 @@
-"""What holds for every cf: identity, idempotence, undo, and no error but our own."""
+"""What holds for every cf: identity, idempotence, the way back, and no error but our own."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
 from dataclasses import replace
+from difflib import SequenceMatcher
 
 from cf_world import AUTH, CF, RELAY, SUBMIT, Wishes, every_step
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from james_client.cf import auth, loop, relay
 from james_client.cf.facts import facts, missing
 from james_client.cf.text import Cf, CfError
-from james_client.cf.undo import record, undo
+from james_client.files.merge import take_out
 from oracle.m4 import WISHES
 
 LINES = st.sampled_from(
@@ -117,10 +118,10 @@ def test_a_second_time_changes_nothing(data: bytes, wishes: Wishes) -> None:
 
 @MANY
 @given(files(), WANTED)
-def test_undo_gives_back_what_was_there(data: bytes, wishes: Wishes) -> None:
+def test_taking_out_gives_back_what_was_there(data: bytes, wishes: Wishes) -> None:
     cf = _edited(data, wishes)
     if cf is not None:
-        assert undo(cf.render(), record(data, cf.render())) == data
+        assert take_out(data, cf.render(), cf.render()) == (data, ())
 
 
 OWNED = re.compile(
@@ -141,8 +142,9 @@ def test_no_line_is_touched_that_no_step_owns(data: bytes, wishes: Wishes) -> No
     cf = _edited(data, wishes)
     if cf is None:
         return
-    for hunk in record(_folded(data), _folded(cf.render())):
-        for line in (*hunk.old, *hunk.new):
+    before, after = (side.splitlines() for side in (_folded(data), _folded(cf.render())))
+    for tag, i, j, k, m in SequenceMatcher(None, before, after).get_opcodes():
+        for line in (*before[i:j], *after[k:m]) if tag != "equal" else ():
             assert OWNED.match(line), line
 
 
@@ -164,19 +166,14 @@ def test_reading_gives_what_was_set(data: bytes, wishes: Wishes) -> None:
         assert ("k" in found["flags"]) is not wishes.loop.check
 
 
-def test_undo_works_where_other_lines_have_changed_and_refuses_to_guess() -> None:
+def test_taking_out_keeps_what_others_changed_and_tells_what_it_cannot() -> None:
     cf = Cf(CF)
     every_step(cf, Wishes())
-    hunks = record(CF, cf.render())
-    upgraded = cf.render().replace(b"# level 10", b"# level 11")
-    assert undo(upgraded, hunks) == CF.replace(b"# level 10", b"# level 11")
-    lost = cf.render().replace(b"O AuthOptions=A\n", b"")
-    try:
-        undo(lost, hunks)
-    except CfError as error:
-        assert "cannot be undone" in str(error)
-    else:
-        raise AssertionError("a lost line was guessed")
+    upgraded = cf.render().replace(b"# level 10", b"# level 11").replace(b"L=990", b"L=2000")
+    wanted = CF.replace(b"# level 10", b"# level 11").replace(b"L=990", b"L=2000")
+    assert take_out(CF, cf.render(), upgraded) == (wanted, ())
+    tangled = cf.render().replace(b"O AuthOptions=A", b"O AuthOptions=S")
+    assert take_out(CF, cf.render(), tangled) == (CF, ("'O AuthOptions=S'",))
 
 
 def test_a_large_file_is_read_and_refused_in_one_go() -> None:

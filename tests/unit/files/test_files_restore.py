@@ -18,10 +18,14 @@ from james_client.files import backups as files_backups
 from james_client.files import place as files_place
 from james_client.files import snapshot as files_snapshot
 from james_client.files.candidate import Candidate
+from james_client.files.ledger import Record, Theirs
+from james_client.files.theirs import without_us
 from james_client.files.walk import STAGE, FilesError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
 
+# our own lines in others' words: nobody can tell any more what is whose
+TANGLED = NEW["cf"].replace(b"DSesmtp", b"DSother", 1)
 LATER = {"cf": b"a later run\n", "auth": b"another-pa55word\n"}
 
 
@@ -94,41 +98,62 @@ class TestFirstState:
 
 
 class TestChangedByOthers:
-    def test_a_changed_file_stops_all_of_it(self, world) -> None:
+    def test_what_is_theirs_stays_and_what_is_ours_goes(self, world) -> None:
+        before, ours = b"a\nb\nc\nd\n", b"a\nb\nours\nd\n"
+        world.path("cf").write_bytes(before)
+        world.place({"cf": ours})
+        world.path("cf").write_bytes(b"theirs\n" + ours + b"theirs too\n")
+        back(world)
+        assert world.path("cf").read_bytes() == b"theirs\n" + before + b"theirs too\n"
+        assert files_back.status(world.backups) == {}
+
+    def test_a_file_without_anything_of_ours_is_theirs(self, world) -> None:
         world.place()
         world.path("cf").write_bytes(b"from a package upgrade\n")
-        before = world.contents()
-        with pytest.raises(FilesError, match=r"cf: changed by others since we placed it .*force"):
-            back(world)
-        assert world.contents() == before
         assert files_back.status(world.backups)[str(world.path("cf"))] == "changed since"
+        back(world)
+        assert world.contents() == FIRST | {"cf": b"from a package upgrade\n"}
+
+    def test_our_own_lines_changed_stop_all_of_it(self, world) -> None:
+        world.place()
+        world.path("cf").write_bytes(TANGLED)
+        before = world.contents()
+        with pytest.raises(FilesError, match=r"cf: others have changed our own lines.*\n.*: do so"):
+            back(world, cure="do so")
+        assert world.contents() == before
 
     @pytest.mark.parametrize("all_paths", [True, False])
     def test_force_goes_on_and_keeps_the_change_in_a_backup(self, world, all_paths) -> None:
         world.place()
-        world.path("cf").write_bytes(b"from a package upgrade\n")
+        world.path("cf").write_bytes(TANGLED)
         back(world, force=True if all_paths else [str(world.path("cf"))])
         assert world.contents() == FIRST
         restore(world, ids(world)[-1])
-        assert world.path("cf").read_bytes() == b"from a package upgrade\n"
+        assert world.path("cf").read_bytes() == TANGLED
 
     def test_force_for_another_path_does_not_count(self, world) -> None:
         world.place()
-        world.path("cf").write_bytes(b"from a package upgrade\n")
-        with pytest.raises(FilesError, match="cf: changed by others"):
+        world.path("cf").write_bytes(TANGLED)
+        with pytest.raises(FilesError, match="cf: others have changed"):
             back(world, force=[str(world.path("knobs"))])
 
-    def test_a_change_between_two_runs_counts_too(self, world) -> None:
-        world.place()
-        world.path("cf").write_bytes(b"from a package upgrade\n")
-        world.place(LATER)
-        with pytest.raises(FilesError, match=r"cf: others had changed it before our run of 20"):
+    def test_force_keeps_as_much_of_theirs_as_it_can(self, world) -> None:
+        world.path("cf").write_bytes(b"a\nb\nc\nd\n")
+        world.place({"cf": b"a\nb\nours\nours too\nd\n"})
+        world.path("cf").write_bytes(b"theirs\nb\nours\nnot ours\nd\n")
+        with pytest.raises(FilesError, match="not ours"):
             back(world)
-        assert world.path("cf").read_bytes() == LATER["cf"]
-        restore(world, ids(world)[-1])
-        assert world.path("cf").read_bytes() == b"from a package upgrade\n"
         back(world, force=True)
-        assert world.contents() == FIRST
+        assert world.path("cf").read_bytes() == b"theirs\nb\nc\nd\n"
+
+    def test_what_others_did_between_two_runs_stays(self, world) -> None:
+        """Our second run did not make it ours."""
+        world.path("cf").write_bytes(b"a\nb\nc\nd\n")
+        world.place({"cf": b"a\nb\nours\nd\n"})
+        world.path("cf").write_bytes(b"theirs\nb\nours\nd\n")
+        world.place({"cf": b"theirs\nb\nours, later\nd\n"})
+        back(world)
+        assert world.path("cf").read_bytes() == b"theirs\nb\nc\nd\n"
 
     def test_what_was_put_back_by_hand_is_fine(self, world) -> None:
         world.place()
@@ -137,17 +162,49 @@ class TestChangedByOthers:
         back(world)
         assert world.contents() == FIRST
 
+    def test_a_mode_and_an_owner_are_theirs(self, world) -> None:
+        world.place()
+        world.path("cf").chmod(0o600)
+        os.chown(world.path("cf"), 1, 1)
+        back(world)
+        found = files_snapshot.read(world.path("cf"))
+        assert (found.data, found.mode, found.uid, found.gid) == (OLD["cf"], 0o600, 1, 1)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda auth: auth.chmod(0o644),
+            lambda auth: os.chown(auth, 1, 1),
+            lambda auth: auth.write_bytes(SECRET + b"more\n"),
+        ],
+        ids=["mode", "owner", "content"],
+    )
+    def test_a_secret_of_ours_goes_whatever_was_done_to_it(self, world, change) -> None:
+        world.place()
+        change(world.path("auth"))
+        back(world)
+        assert not world.path("auth").exists()
+
     @pytest.mark.parametrize("name", ["cf", "auth"])
-    def test_a_removed_file_counts_as_changed(self, world, name) -> None:
-        """Except where its first state is that it was not there."""
+    def test_a_file_that_others_removed_stays_away(self, world, name) -> None:
         world.place()
         world.path(name).unlink()
-        if name == "cf":
-            with pytest.raises(FilesError, match="cf: changed by others"):
-                back(world)
-            back(world, force=True)
-        else:
-            back(world)
+        back(world)
+        assert world.contents() == FIRST | {name: None}
+
+    def test_what_sendmail_would_refuse_does_not_go_live(self, world) -> None:
+        world.place()
+        before = world.contents()
+
+        def prove(candidates: list[Candidate]) -> None:
+            assert {one.path for one in candidates} == {str(world.path(name)) for name in ORDER}
+            raise FilesError("sendmail refuses it")
+
+        for test in (True, False):
+            with pytest.raises(FilesError, match="sendmail refuses it"):
+                back(world, prove=prove, test=test)
+        assert world.contents() == before
+        back(world, prove=prove, force=True)
         assert world.contents() == FIRST
 
     def test_a_directory_that_went_with_its_package_is_named(self, world) -> None:
@@ -243,9 +300,9 @@ class TestDry:
 
     def test_it_refuses_the_same(self, world) -> None:
         world.place()
-        world.path("cf").write_bytes(b"from a package upgrade\n")
+        world.path("cf").write_bytes(TANGLED)
         before = world.snapshot_tree()
-        with pytest.raises(FilesError, match="changed by others"):
+        with pytest.raises(FilesError, match="others have changed"):
             back(world, test=True)
         assert world.snapshot_tree() == before
 
@@ -352,8 +409,62 @@ def test_what_others_write_because_of_ours_is_given_back_too(world) -> None:
     files_place.place(world.candidates(), world.backups, **world.call, also=also)
     generated.write_text("written anew\n")
     made.write_text("made\n")
-    with pytest.raises(FilesError, match="generated"):
-        back(world)
-    back(world, force=also)
+    ours = (str(generated), str(made))
+
+    def theirs(now: files_snapshot.Snapshot, record: Record) -> Theirs:
+        return Theirs(record.newest.theirs) if now.path in ours else without_us(now, record)
+
+    back(world, theirs=theirs)
     assert generated.read_text() == "old\n"
     assert not made.exists()
+
+
+class TestEarlierLedger:
+    """A ledger of format 1 knows the first state and a fingerprint of what was placed."""
+
+    def write(self, world: World, others: dict[str, object] | None = None) -> None:
+        path = world.backups / "first" / "ledger.json"
+        found = json.loads(path.read_text())
+        files = []
+        for one in found["files"]:
+            placed = one["placed"]
+            more = {"placed": placed["fingerprint"], "pending": None, "secret": one["secret"]}
+            said = (others or {}).get(one["path"], [])
+            files.append({**placed["theirs"], **more, "others": said})
+        path.write_text(json.dumps({"format": 1, "files": files}))
+        wanted = {one["sha256"] for one in files} | {"ledger.json"}
+        for content in path.parent.iterdir():
+            if content.name not in wanted:
+                content.unlink()
+
+    def test_it_leads_back_to_the_first_state(self, world) -> None:
+        world.place()
+        self.write(world)
+        back(world)
+        assert world.contents() == FIRST
+
+    def test_the_next_run_makes_good_what_it_lacks(self, world) -> None:
+        world.path("cf").write_bytes(b"a\nb\nc\nd\n")
+        world.place({"cf": b"a\nb\nours\nd\n"})
+        self.write(world)
+        files_place.sweep([], world.backups, **world.call)
+        world.path("cf").write_bytes(b"theirs\nb\nours\nd\n")
+        back(world)
+        assert world.path("cf").read_bytes() == b"theirs\nb\nc\nd\n"
+
+    def test_what_others_had_changed_before_that_is_refused(self, world) -> None:
+        world.place()
+        self.write(world)
+        world.path("cf").write_bytes(TANGLED)
+        with pytest.raises(FilesError, match="what we placed there is not known"):
+            back(world)
+        back(world, force=True)
+        assert world.contents() == FIRST
+
+    def test_what_others_had_changed_between_two_runs_is_refused(self, world) -> None:
+        world.place()
+        self.write(world, {str(world.path("cf")): [["then", "something"]]})
+        with pytest.raises(FilesError, match="what we placed there is not known"):
+            back(world)
+        back(world, force=True)
+        assert world.contents() == FIRST

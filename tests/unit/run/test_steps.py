@@ -67,14 +67,11 @@ def test_a_folder_that_is_not_there_is_named_with_the_command_that_makes_it() ->
         credentials(cast(Plan, at))
 
 
-def plan(placed: Any) -> Any:
-    return SimpleNamespace(placed=placed, taken=set())
-
-
 def test_a_step_is_remembered_and_comes_before_live() -> None:
     step = Step("relay", "relayed", "relay", lambda _: {"a": {}}, "", lambda _: "")
-    before = plan(None)
-    assert take(step, before) == {"a": {}}
-    assert before.taken == {"relay"}
+    plan = Plan(cast(Any, None), cast(Any, None))
+    assert take(step, plan) == {"a": {}}
+    assert plan.taken == {"relayed"}
+    plan.placed = {}
     with pytest.raises(RunError, match="live ran already"):
-        take(step, plan({}))
+        take(step, plan)

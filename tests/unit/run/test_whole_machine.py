@@ -156,8 +156,10 @@ class Life(RuleBasedStateMachine):
 
         def anew(data: bytes) -> bytes:
             day = b"##### built by root on day %d\n" % self.count
-            return day + data[: data.index(b"Mrelay")].partition(b"\n")[2] + (
-                data[data.index(b"Mrelay") :].partition(b"# divert")[0] + quoted
+            return (
+                day
+                + data[: data.index(b"Mrelay")].partition(b"\n")[2]
+                + (data[data.index(b"Mrelay") :].partition(b"# divert")[0] + quoted)
             )
 
         self.count += 1

@@ -1,4 +1,4 @@
-"""A host in a folder, its files as they would be without us, and what a fresh apply makes of them."""
+"""A host in a folder, its files as without us, and what a fresh apply makes of them."""
 
 from __future__ import annotations
 
@@ -129,8 +129,7 @@ class Host:
             if step.state in {*steps, *self.live}:
                 plan.take(step.state, step.edit)
         self.live = set().union(*plan.made_by.values())
-        wanted = {name: plan.rendered(str(self.path(name))) for name in self.theirs}
-        return wanted
+        return {name: plan.rendered(str(self.path(name))) for name in self.theirs}
 
     def files(self) -> dict[str, bytes | None]:
         """Give what is there."""
