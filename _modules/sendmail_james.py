@@ -18,7 +18,7 @@ from james_client.answers import routes as ways
 from james_client.answers import status as page
 from james_client.changes import HostChanges
 from james_client.errors import CallerError
-from james_client.run import live, load, proof, steps, whole
+from james_client.run import live, load, proof, service, steps, whole
 from james_client.run.plan import Plan
 from james_client.wishes import checks
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -146,11 +146,16 @@ def credentials(test: bool = False) -> HostChanges:
 def drift() -> HostChanges:
     """Return what differs between the pillar and this host; empty means nothing.
 
+    Returns ``{path: {thing: {"old": …, "new": …}}}``: what a highstate would change. A file that
+    no step has words for is told as ``file``, with a diff; a restart that is owed, a stray daemon
+    or queue runner and a service that does not start at boot under ``sendmail``.
+
     .. code-block:: bash
 
         salt-call sendmail_james.drift
     """
-    return whole.drift(_plan())
+    plan = _plan()
+    return whole.drift(plan) | service.drift(plan, __salt__)
 
 
 @_command

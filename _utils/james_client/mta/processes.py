@@ -103,6 +103,17 @@ class Processes:
             if runner.lasting and runner.process in old
         ]
 
+    def strays(self) -> list[str]:
+        """Name the lasting runners that a queue has beside its oldest, and how to end them."""
+        found = []
+        for programs in (False, True):
+            mine = [one.process for one in self.runners if one.lasting and one.programs is programs]
+            found += sorted(mine, key=psutil.Process.create_time)[1:]
+        return [
+            f"queue runner {process.pid} works beside another: kill {process.pid}"
+            for process in found
+        ]
+
     def wrong(self, *, programs: bool) -> list[str]:
         """Say what is missing of "runs its queues and listens nowhere".
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from james_client.changes import Changes, HostChanges
 from james_client.mta import processes
 from james_client.run import owed
 from james_client.run.plan import Plan, RunError
@@ -28,6 +29,20 @@ def why_restart(plan: Plan, functions: Functions) -> str | None:
     wrong = processes.look(signs(plan)).wrong(programs=plan.has_programs_queue())
     wrong += [f"service {service} does not start at boot" for service in _disabled(plan, functions)]
     return "; ".join(wrong) or None
+
+
+def drift(plan: Plan, functions: Functions) -> HostChanges:
+    """Return what is not as a highstate leaves it though the files are; empty means nothing.
+
+    As of a file, under ``sendmail``: a restart that is owed, a runner or a daemon too many or too
+    few, a service that does not start at boot.
+    """
+    found: Changes = {}
+    if reason := why_restart(plan, functions):
+        found["processes"] = {"old": reason, "new": "restarted"}
+    if strays := processes.look(signs(plan)).strays() if plan.runs_queues_only() else []:
+        found["queue runners"] = {"old": "; ".join(strays), "new": "one for each queue"}
+    return {"sendmail": found} if found else {}
 
 
 def signs(plan: Plan) -> processes.Signs:

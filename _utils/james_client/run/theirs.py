@@ -37,7 +37,7 @@ def without_us(now: Snapshot, record: Record | None, platform: Platform) -> Thei
 
 
 def _is_exact(found: Theirs, now: Snapshot, record: Record) -> bool:
-    return found.known and found.file in (now, record.newest.theirs)
+    return found.known and not found.lost and found.file in (now, record.newest.theirs)
 
 
 def for_the_way_back(plan: Plan) -> Callable[[Snapshot, Record], Theirs]:

@@ -137,6 +137,14 @@ def test_real_runners_are_seen(runner: Any) -> None:
     assert wrong() == []
 
 
+def test_a_runner_beside_another_of_the_same_queue_is_named(runner: Any) -> None:
+    first = runner()
+    assert look(SIGNS).strays() == []
+    second = runner()
+    (said,) = look(SIGNS).strays()
+    assert str(second.pid) in said and str(first.pid) not in said
+
+
 def test_a_runner_may_work_as_the_cfs_user(runner: Any, folder: Path) -> None:
     cf = folder / "sendmail.cf"
     text = Path("/etc/mail/sendmail.cf").read_text("latin-1")
