@@ -270,15 +270,18 @@ def running(name: str) -> Ret:
 
 @_state
 def restored(name: str, force: bool = False) -> Ret:
-    """Give every file back as it was before this formula first touched it, and restart sendmail.
+    """Take what is ours out of every file, and restart sendmail.
 
     name
         a sentence
     force
-        give back even what somebody else has changed since; a backup keeps what that overwrites
+        give back even where somebody else has changed our own lines; a backup keeps what that
+        overwrites
 
-    Where somebody else has changed a file since, all files stay as they are and the comment names
-    it: nothing is guessed.
+    A file that nobody else has changed is as it was before this formula first touched it; in one
+    that somebody has, what is his stays. Where he has changed our own lines, or sendmail refuses
+    what would be left, all files stay as they are and the comment names them and the command that
+    forces it: nothing is guessed.
 
     .. code-block:: yaml
 
@@ -290,12 +293,12 @@ def restored(name: str, force: bool = False) -> Ret:
     if not changes and not owed.is_owed(plan):
         return {"comment": "nothing to give back"}
     if test:
-        return {"result": None, "changes": changes, "comment": "every file would be given back"}
+        return {"result": None, "changes": changes, "comment": "what is ours would be taken out"}
     if _is_offline():
         return {"changes": changes, "comment": f"given back; {_offline(plan)}"}
     del __context__[load.PLAN]  # the files are others now
     blocked = service.restart_as_before(_plan(), __salt__)
-    said = ["every file was given back, and sendmail restarted", *blocked]
+    said = ["what is ours was taken out, and sendmail restarted", *blocked]
     return {"changes": changes, "comment": "; ".join(said)}
 
 

@@ -1,8 +1,10 @@
-"""`clean` gives back everything in /etc, byte for byte, and stock sendmail with it."""
+"""`clean` gives back all of /etc, byte for byte but for what others did, and stock sendmail."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import subprocess
 from pathlib import Path
@@ -99,13 +101,7 @@ def test_gives_back_a_cf_that_only_the_restart_rebuilt(stock: Tree, minion_call:
 def test_gives_back_what_a_reinstalled_package_left(pristine_host: None, minion_call: Any) -> None:
     contents = etc(times=False)
     world.apply(minion_call, world.STEPS, pillar=world.formula())
-    packages = ("sendmail-base", "sendmail-bin", "sendmail-cf")
-    subprocess.run(
-        ["apt-get", "install", "--reinstall", "--no-download", "--yes", *packages],
-        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-        capture_output=True,
-        check=True,
-    )
+    reinstall()
     world.apply(minion_call, CLEAN)
     # The package's own scripts date more files anew than these, and keep a cf as .old, on any host.
     left = world.differences(contents, etc(times=False))
@@ -115,23 +111,87 @@ def test_gives_back_what_a_reinstalled_package_left(pristine_host: None, minion_
     assert pristine.sendmail_is_stock()
 
 
-@pytest.mark.parametrize("path", [CF, Path("/etc/mail/sendmail.conf")], ids=lambda p: p.name)
-def test_a_hand_edit_is_said_and_nothing_is_guessed(stock: Tree, applied: Any, path: Path) -> None:
-    with path.open("a") as file:
+MASQUERADE = "MASQUERADE_AS(`masked.example.test')dnl\n"
+
+
+@pytest.mark.parametrize("reinstalled", [False, True], ids=["", "and a package reinstalled"])
+def test_what_an_administrator_did_since_stays(
+    stock: Tree, applied: Any, reinstalled: bool
+) -> None:
+    mc = MC.read_text()
+    MC.write_text(mc.replace("MAILER_DEFINITIONS\n", f"{MASQUERADE}MAILER_DEFINITIONS\n"))
+    conf, submit = Path("/etc/mail/sendmail.conf"), Path("/etc/mail/submit.mc")
+    with conf.open("a") as file:
         file.write("# by hand\n")
+    submit.chmod(0o640)
+    Path("/etc/mail/james-auth-info").chmod(0o640)
+    pristine.run("systemctl", "restart", "sendmail.service")
+    assert b"DMmasked.example.test" in CF.read_bytes(), "the restart was to build it"
+    if reinstalled:
+        reinstall()
+    foretold = world.results(applied("state.apply", CLEAN, test=True))[GIVEN_BACK][1]
+    assert world.apply(applied, CLEAN)[GIVEN_BACK] == foretold
+    before = pristine.COPY.joinpath("etc/mail/sendmail.mc").read_text()
+    wanted = before.replace("MAILER_DEFINITIONS\n", f"{MASQUERADE}MAILER_DEFINITIONS\n")
+    assert MC.read_text() == wanted
+    assert conf.read_text().endswith("# by hand\n") and "None" not in settings(conf)
+    cf = CF.read_bytes()
+    assert b"DMmasked.example.test" in cf
+    for ours in (b"sendmail_james", b"jamesauth", b"James", b"esmtp:localhost"):
+        assert ours not in cf
+    if not reinstalled:
+        assert submit.stat().st_mode & 0o777 == 0o640
+    assert not any(Path("/etc/mail", name).exists() for name in MADE)
+    assert pristine.sendmail_is_stock(), pristine.sendmail_daemons()
+    assert answers(25)
+    assert world.apply(applied, CLEAN) == {}
+
+
+def settings(conf: Path) -> str:
+    """Give what a shell file sets."""
+    lines = conf.read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
+
+
+def reinstall() -> None:
+    packages = ("sendmail-base", "sendmail-bin", "sendmail-cf")
+    subprocess.run(
+        ["apt-get", "install", "--reinstall", "--no-download", "--yes", *packages],
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        capture_output=True,
+        check=True,
+    )
+
+
+def test_our_own_lines_changed_are_refused_and_the_command_told_forces_it(
+    stock: Tree, applied: Any
+) -> None:
+    CF.write_bytes(CF.read_bytes().replace(b"DSesmtp:localhost", b"DSesmtp:other.example"))
     before = world.tree(inodes=True)
     said = world.refused(applied, CLEAN)
-    assert f"{path}: " in said or str(path) in said.split(": ")[0], said
-    assert "force" in said
+    assert f"{CF}: others have changed our own lines to 'DSesmtp:other.example'" in said
     assert world.differences(before, world.tree(inodes=True)) == []
-
-    forced = applied("state.single", "sendmail_james.restored", "by force", force=True)
+    (command,) = re.findall(r"salt-call (state\.single .*)$", said, re.MULTILINE)
+    name, state, title, force = shlex.split(command)
+    forced = applied(name, state, title, **dict([force.split("=")]))
     assert forced.returncode == 0, forced
-    is_stock(stock)
+    assert world.differences(contents(stock), contents(etc())) == []
+    assert pristine.sendmail_is_stock(), pristine.sendmail_daemons()
     overwritten = applied("sendmail_james.backups").data[0]
-    assert str(path) in overwritten["files"]
-    assert applied("sendmail_james.restore", overwritten["id"], force=True).returncode == 0
-    assert path.read_text().endswith("# by hand\n")
+    assert str(CF) in overwritten["files"]
+
+
+def contents(tree: Tree) -> Tree:
+    """Give a tree without the time of what Debian's tools build anew."""
+    return {path: (*entry[:3], None, *entry[4:]) for path, entry in tree.items()}
+
+
+def test_what_sendmail_refuses_is_not_given_back(stock: Tree, applied: Any) -> None:
+    CF.write_bytes(CF.read_bytes() + b"O NoSuchOption=1\n")
+    before = world.tree(inodes=True)
+    for test in (True, False):
+        assert "NoSuchOption" in world.refused(applied, CLEAN, test=test)
+    assert world.differences(before, world.tree(inodes=True)) == []
 
 
 def test_a_host_that_was_never_touched_stays_so(stock: Tree, minion_call: Any) -> None:
