@@ -166,8 +166,10 @@ class Store:
             for path in self.root.iterdir():
                 if path.name.startswith((".new-", ".old-")):
                     shutil.rmtree(path)
-            for path in self.root.glob("first/.*"):
-                path.unlink()
+            named = {_LEDGER} | {_describe(one.first)["sha256"] for one in self.ledger().values()}
+            for path in self.root.glob("first/*"):
+                if path.name not in named:
+                    path.unlink()
         except OSError as err:
             raise failure(str(self.root), "left-overs cannot be removed", err) from err
 

@@ -82,8 +82,9 @@ def _nobodys_work(plan: Plan) -> list[str]:
 def _back(plan: Plan, way: Callable[..., Changes], holder: str, test: bool) -> Changes:
     say = partial(way, lock=plan.platform.lock, holder=holder)
     changes = say(test=True)
-    if changes and not test:
-        with _restart_owed(plan):
+    if not test:
+        # Where nothing changes any more, it still sweeps what a killed one left.
+        with _restart_owed(plan) if changes else nullcontext():
             say(test=False)
     return changes
 
