@@ -17,8 +17,9 @@ from typing import Any
 from james_client.answers import probe
 from james_client.james import account, line
 from james_client.run import live as way_live
-from james_client.run import load, owed, proof, service, steps, whole
+from james_client.run import before_us, load, owed, proof, service, steps, whole
 from james_client.run.plan import Plan, RunError
+from james_client.wishes import mistakes
 
 Ret = dict[str, Any]
 
@@ -264,12 +265,12 @@ def running(name: str) -> Ret:
     changes = {"sendmail": {"old": reason, "new": "restarted"}}
     if __opts__["test"]:
         return {"result": None, "changes": changes, "comment": "sendmail would be restarted"}
-    service.restart(plan, __salt__)
-    return {"changes": changes, "comment": "sendmail was restarted"}
+    late = service.restart(plan, __salt__)
+    return {"changes": changes, "comment": "; ".join(["sendmail was restarted", *late])}
 
 
 @_state
-def restored(name: str, force: bool = False) -> Ret:
+def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -> Ret:
     """Take what is ours out of every file, and restart sendmail.
 
     name
@@ -277,17 +278,21 @@ def restored(name: str, force: bool = False) -> Ret:
     force
         give back even where somebody else has changed our own lines; a backup keeps what that
         overwrites
+    timeout
+        whole seconds to wait until James has given sendmail's ports back
 
     A file that nobody else has changed is as it was before this formula first touched it; in one
     that somebody has, what is his stays. Where he has changed our own lines, or sendmail refuses
     what would be left, all files stay as they are and the comment names them and the command that
-    forces it: nothing is guessed.
+    forces it: nothing is guessed. Where James keeps the ports that sendmail listened on before us,
+    the files are given back, but nothing is restarted; the state fails and says what to type.
 
     .. code-block:: yaml
 
         All files are as they were before James:
           sendmail_james.restored
     """
+    mistakes.integer(0, 3600)(timeout, "timeout")
     plan, test = _plan(), __opts__["test"]
     changes = way_live.go_back(plan, test=test, force=force, holder="state.apply")
     if not changes and not owed.is_owed(plan):
@@ -297,9 +302,9 @@ def restored(name: str, force: bool = False) -> Ret:
     if _is_offline():
         return {"changes": changes, "comment": f"given back; {_offline(plan)}"}
     del __context__[load.PLAN]  # the files are others now
-    blocked = service.restart_as_before(_plan(), __salt__)
-    said = ["what is ours was taken out, and sendmail restarted", *blocked]
-    return {"changes": changes, "comment": "; ".join(said)}
+    done = before_us.restart(_plan(), __salt__, timeout)
+    said = ["what is ours was taken out", *done.said, *done.wrong]
+    return {"result": not done.wrong, "changes": changes, "comment": "; ".join(said)}
 
 
 @_state

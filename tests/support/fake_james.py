@@ -21,13 +21,14 @@ class FakeJames:
     late: seconds before it greets. greeting: what it says first. answers: its answer to commands
     that begin with a word, with {line} for what was said. hang_up: "data" breaks off in the middle
     of a message, "dot" after its final dot and before the answer, "lost answer" likewise, but
-    having kept the message.
+    having kept the message. answers_when: has kept a message, and says so when this is set.
     """
 
     late: float = 0
     greeting: str = "220 fake.example.test ESMTP"
     answers: Mapping[str, str] = field(default_factory=dict)
     hang_up: str = ""
+    answers_when: threading.Event | None = None
     kept: list[bytes] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     calls: int = 0
@@ -73,6 +74,8 @@ class FakeJames:
         self.kept.append(b"".join(lines))
         if self.hang_up == "lost answer":
             return False
+        if self.answers_when:
+            self.answers_when.wait()
         self._say(handler, "250 taken")
         return True
 

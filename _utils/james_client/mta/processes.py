@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,8 @@ PORTS = (25, 465, 587)
 START_TIMEOUT = 60.0  # seconds until restarted queue runners must be seen
 _END_TIMEOUT = 10.0  # seconds until those of before the restart must be gone
 _POLL = 0.2  # seconds
+_STARTING = re.compile(r" -b[dD]( |$)")
+_DAEMON = re.compile(f"{_STARTING.pattern}|(accepting|rejecting) connections")
 _MAILERCONF = Path("/etc/mail/mailer.conf")
 
 
@@ -48,6 +50,15 @@ class Listener:
     address: str
     program: str | None
     sendmail: bool
+    pid: int | None = field(default=None, compare=False)  # a socket may be shared
+
+
+@dataclass(frozen=True)
+class MailDaemon:
+    """One of sendmail's daemons; ``waits`` is whether it still tries to get a port."""
+
+    process: psutil.Process
+    waits: bool
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ class Processes:
     runners: tuple[Runner, ...]
     listeners: tuple[Listener, ...]
     unseen: tuple[int, ...]
+    daemons: tuple[MailDaemon, ...] = ()
 
     @property
     def queue_runner(self) -> bool:
@@ -91,7 +103,7 @@ class Processes:
         """Return the same without the runners that lived before."""
         old = {runner.process for runner in before}
         young = tuple(runner for runner in self.runners if runner.process not in old)
-        return Processes(young, self.listeners, self.unseen)
+        return replace(self, runners=young)
 
     def survivors(self, before: Collection[Runner]) -> list[str]:
         """Name the lasting runners that lived before a restart, and how to end them."""
@@ -114,6 +126,15 @@ class Processes:
             for process in found
         ]
 
+    def waiting(self) -> list[str]:
+        """Name the daemons that try to get a port, which no stop of the service ends."""
+        return [
+            f"sendmail daemon {one.process.pid} waits for a port that another program holds, and "
+            f"will take it: kill {one.process.pid}"
+            for one in self.daemons
+            if one.waits
+        ]
+
     def wrong(self, *, programs: bool) -> list[str]:
         """Say what is missing of "runs its queues and listens nowhere".
 
@@ -125,6 +146,7 @@ class Processes:
             for listener in self.listeners
             if listener.sendmail
         ]
+        found += self.waiting()
         if not self.queue_runner:
             found.append("no queue runner lives")
         if programs and not self.programs_runner:
@@ -142,6 +164,7 @@ def look(signs: Signs) -> Processes:
     submit_uid = uid_of(signs.submit_user)
     runners: list[Runner] = []
     unseen: list[int] = []
+    daemons: list[psutil.Process] = []
     programs: dict[int | None, tuple[str, bool]] = {}
     for process in psutil.process_iter(["pid", "name", "exe", "uids", "cmdline"]):
         pid, uids, name = process.info["pid"], process.info["uids"], process.info["name"] or ""
@@ -149,6 +172,8 @@ def look(signs: Signs) -> Processes:
         is_sendmail = bool(exe) and exe.removesuffix(" (deleted)") in binaries
         programs[pid] = (Path(exe).name if exe else name, is_sendmail)
         title = " ".join(process.info["cmdline"] or ())
+        if is_sendmail and _DAEMON.search(title) and _is_of_this_host(pid):
+            daemons.append(process)
         if "ueue" not in title or uids is None:
             continue
         if is_sendmail and uids.effective in queue_uids | {submit_uid} and _is_of_this_host(pid):
@@ -158,7 +183,24 @@ def look(signs: Signs) -> Processes:
                 runners.append(Runner(psutil.Process(pid), mine, lasting))
         elif exe is None and name.startswith("sendmail"):
             unseen.append(pid)
-    return Processes(tuple(runners), _listeners(programs), tuple(unseen))
+    listeners = _listeners(programs)
+    return Processes(tuple(runners), listeners, tuple(unseen), _daemons(daemons, listeners))
+
+
+def _daemons(
+    found: list[psutil.Process], listeners: Collection[Listener]
+) -> tuple[MailDaemon, ...]:
+    """Return the daemons among processes with a daemon's title, which their children share."""
+    listening = {one.pid for one in listeners}
+    pids = {one.pid for one in found}
+    daemons = []
+    for one in found:
+        with suppress(psutil.NoSuchProcess):
+            # It has a title of its own as soon as it has its ports (sendmail/daemon.c).
+            untitled = bool(_STARTING.search(" ".join(one.cmdline())))
+            if one.ppid() not in pids:
+                daemons.append(MailDaemon(one, untitled and one.pid not in listening))
+    return tuple(daemons)
 
 
 def _is_of_this_host(pid: int) -> bool:
@@ -170,13 +212,11 @@ def _is_of_this_host(pid: int) -> bool:
 
 
 def _listeners(programs: dict[int | None, tuple[str, bool]]) -> tuple[Listener, ...]:
-    found = {
-        Listener(
-            socket.laddr.port, socket.laddr.ip, *programs.get(socket.pid or None, (None, False))
-        )
-        for socket in psutil.net_connections("tcp")
-        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in PORTS
-    }
+    found = set()
+    for socket in psutil.net_connections("tcp"):
+        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in PORTS:
+            program, mine = programs.get(socket.pid or None, (None, False))
+            found.add(Listener(socket.laddr.port, socket.laddr.ip, program, mine, socket.pid))
     return tuple(sorted(found, key=str))
 
 
@@ -218,6 +258,23 @@ def wait_for_runners(
         if not (wrong or left) or waited >= timeout or (not wrong and waited >= _END_TIMEOUT):
             return wrong + left
         time.sleep(_POLL)
+
+
+def unit_of(pid: int | None) -> str:
+    """Return the systemd service that a process belongs to, empty where there is none."""
+    try:
+        found = re.findall(r"/([^/\s]+\.service)(?:/|$)", Path(f"/proc/{pid}/cgroup").read_text())
+    except OSError:
+        return ""
+    return found[-1] if found else ""
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, though its parent may not have noticed yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def uid_of(user: str) -> int | None:

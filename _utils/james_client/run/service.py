@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from james_client.changes import Changes, HostChanges
-from james_client.mta import processes
+from james_client.mta import processes, runs
 from james_client.run import owed
 from james_client.run.plan import Plan, RunError
 
-# Names the services that did not start at boot before us, one a line, for the way back.
+# For the way back, one a line: the services that did not start at boot before us, and the address
+# and port of each socket that sendmail listened on.
 ENABLED = "enabled-by-us"
+LISTENED = "listened-before-us"
 
 _SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
@@ -51,20 +53,32 @@ def signs(plan: Plan) -> processes.Signs:
     return processes.Signs(facts.sendmail, plan.queue_user(), facts.submit_user)
 
 
-def restart(plan: Plan, functions: Functions) -> None:
-    """Enable and restart the platform's services, and wait until the queue runners live.
+def restart(plan: Plan, functions: Functions) -> list[str]:
+    """Enable and restart the platform's services; return which queue runs were not waited for.
 
-    Raises RunError with what is still wrong and the command to type; a runner that the restart did
-    not end is named.
+    Raises RunError as `restart_services` does.
     """
-    told_by = signs(plan)
-    before = processes.look(told_by).runners
     owed.owe(plan)  # whatever the reason, it is owed until it is seen to have worked
+    _remember_listeners(plan)
     for service in _disabled(plan, functions):
         with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
-        with _units_only():
+        with units_only():
             functions["service.enable"](service)
+    late = restart_services(plan, functions)
+    owed.settle(plan)
+    return late
+
+
+def restart_services(plan: Plan, functions: Functions) -> list[str]:
+    """Restart the services, queue runs having ended, and wait until the queue runners live.
+
+    Returns which queue runs were not waited for. Raises RunError with what is still wrong and the
+    command to type; a runner that the restart did not end is named.
+    """
+    told_by = signs(plan)
+    seen = processes.look(told_by)
+    late = runs.end_runners(seen)
     for service in plan.platform.services:
         if not functions["service.restart"](service):
             raise RunError(
@@ -72,37 +86,29 @@ def restart(plan: Plan, functions: Functions) -> None:
             )
     if plan.runs_queues_only():
         wrong = processes.wait_for_runners(
-            told_by, programs=plan.has_programs_queue(), before=before
+            told_by, programs=plan.has_programs_queue(), before=seen.runners
         )
         if wrong:
             raise RunError(
                 f"after a restart: {'; '.join(wrong)}. Look at sendmail's log, then: "
                 f"{plan.platform.restart}"
             )
-    owed.settle(plan)
+    return late
 
 
-def restart_as_before(plan: Plan, functions: Functions) -> list[str]:
-    """Restart the services on their first configuration; return what keeps sendmail from it.
-
-    A service that did not start at boot before us no longer does. Raises RunError.
-    """
-    enabled = owed.state_file(plan, ENABLED)
-    before = enabled.read_text().split() if enabled.exists() else []
-    restart(plan, functions)
-    for service in before:
-        with _units_only():
-            functions["service.disable"](service)
-    enabled.unlink(missing_ok=True)
-    return [
-        f"port {one.port} is held by {one.program}: stop it, then: {plan.platform.restart}"
-        for one in processes.look(signs(plan)).listeners
-        if one.program and not one.sendmail
-    ]
+def _remember_listeners(plan: Plan) -> None:
+    """Note, before the first restart of ours, where sendmail listens."""
+    known = owed.state_file(plan, LISTENED)
+    if known.exists():
+        return
+    seen = [one for one in processes.look(signs(plan)).listeners if one.sendmail]
+    half = known.with_suffix(".new")
+    half.write_text("".join(f"{one.address} {one.port}\n" for one in seen))
+    half.replace(known)
 
 
 @contextmanager
-def _units_only() -> Iterator[None]:
+def units_only() -> Iterator[None]:
     """Keep systemctl from switching the init script's links as well, whose state is another."""
     before = os.environ.get(_SKIP_LINKS)
     os.environ[_SKIP_LINKS] = "1"

@@ -1,0 +1,137 @@
+"""Have sendmail run as it did before us, once nobody else holds its ports.
+
+A sendmail that finds its port taken tries for most of a minute and then ends, while its service is
+still called active. Until then no pid file names it, so no stop ends it and a start makes a second
+one (sendmail/daemon.c, getrequests; Debian's /etc/init.d/sendmail). So none is started too early.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TypeVar
+
+from james_client.mta import processes, runs
+from james_client.run import owed, service
+from james_client.run.plan import Plan
+
+TIMEOUT = 30  # seconds until James must have given sendmail's ports back
+_POLL = 0.2  # seconds
+_WILD = {"0.0.0.0", "::"}
+
+Socket = tuple[str, int]
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """Say how a restart went: ``said`` is worth knowing, ``wrong`` is still to be done."""
+
+    said: list[str]
+    wrong: list[str]
+
+
+def restart(plan: Plan, functions: service.Functions, timeout: float = TIMEOUT) -> Restarted:
+    """Restart the services on their first configuration, and see sendmail listen where it did.
+
+    timeout
+        seconds to wait for a port that somebody else holds
+
+    Where it is held for longer, nothing is restarted: the runners that live go on, and the restart
+    stays owed. Where sendmail did not listen before us, it is stopped instead. A service that did
+    not start at boot before us no longer does. Raises RunError.
+    """
+    said: list[str] = []
+    listened = _sockets(plan)
+    if plan.runs_queues_only():
+        said += service.restart_services(plan, functions)
+    elif held := _held(plan, listened or [("::", 25)], timeout):
+        if listened:
+            return Restarted(["sendmail was not restarted"], [_cure(one) for one in held])
+        said += runs.end_runners(processes.look(service.signs(plan)))
+        for name in plan.platform.services:
+            functions["service.stop"](name)
+        said += [f"port {one.port} is {_holder(one)}'s, as before us: stopped" for one in held]
+    else:
+        said += service.restart_services(plan, functions)
+        if wrong := _missing(plan, listened):
+            return Restarted(said, wrong)
+    _forget(plan, functions)
+    return Restarted(said, [])
+
+
+def _forget(plan: Plan, functions: service.Functions) -> None:
+    """Let services no longer start at boot that did not, and forget; can be done again."""
+    enabled = owed.state_file(plan, service.ENABLED)
+    for name in enabled.read_text().split() if enabled.exists() else []:
+        with service.units_only():
+            functions["service.disable"](name)
+    enabled.unlink(missing_ok=True)
+    owed.state_file(plan, service.LISTENED).unlink(missing_ok=True)
+    owed.settle(plan)
+
+
+def _sockets(plan: Plan) -> list[Socket]:
+    """Return where sendmail listened before us."""
+    known = owed.state_file(plan, service.LISTENED)
+    lines = known.read_text().splitlines() if known.exists() else []
+    return [(address, int(port)) for address, port in (line.split() for line in lines)]
+
+
+def _held(plan: Plan, wanted: Collection[Socket], timeout: float) -> list[processes.Listener]:
+    """Wait until nobody else listens where sendmail will; return who still does."""
+
+    def look() -> list[processes.Listener]:
+        seen = processes.look(service.signs(plan)).listeners
+        return [one for one in seen if not one.sendmail and _clashes(one, wanted)]
+
+    if first := look():
+        said = ", ".join(f"port {one.port}, held by {_holder(one)}" for one in first)
+        log.warning("waiting up to %g s for %s", timeout, said)
+    return _until_empty(look, timeout)
+
+
+def _clashes(one: processes.Listener, wanted: Collection[Socket]) -> bool:
+    return any(
+        port == one.port and (address == one.address or {address, one.address} & _WILD)
+        for address, port in wanted
+    )
+
+
+def _holder(one: processes.Listener) -> str:
+    return f"{one.program or 'a program'} ({one.pid})"
+
+
+def _cure(one: processes.Listener) -> str:
+    unit = processes.unit_of(one.pid)
+    stop = f"systemctl stop {unit}" if unit else "stop it"
+    return (
+        f"port {one.port} is held by {_holder(one)}, and sendmail needs it: {stop}, then: "
+        f"salt-call state.apply sendmail_james.clean"
+    )
+
+
+def _missing(plan: Plan, wanted: Collection[Socket]) -> list[str]:
+    """Wait until sendmail listens on its ports; return what is still wrong."""
+
+    def look() -> list[str]:
+        seen = processes.look(service.signs(plan))
+        there = {one.port for one in seen.listeners if one.sendmail}
+        missing = sorted({port for _, port in wanted} - there)
+        return seen.waiting() + [
+            f"sendmail does not listen on port {port}; look at its log, then: "
+            f"{plan.platform.restart}"
+            for port in missing
+        ]
+
+    return _until_empty(look, processes.START_TIMEOUT)
+
+
+def _until_empty(look: Callable[[], list[T]], timeout: float) -> list[T]:
+    deadline = time.monotonic() + timeout
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    return found

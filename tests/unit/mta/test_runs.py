@@ -1,0 +1,178 @@
+"""A runner is ended when its runs have ended: no message that James has taken goes twice.
+
+The server is a fake: no real James can be made to keep a message and be slow to say so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from james_client.mta.processes import Processes, Signs, is_gone, look
+from james_client.mta.runs import end_runners
+from support.fake_james import FakeJames, fake_james
+
+SENDMAIL = "/usr/sbin/sendmail"
+SIGNS = Signs(SENDMAIL, "root", "smmsp")
+PORT = 2525
+
+pytestmark = pytest.mark.skipif(
+    not Path(SENDMAIL).exists() or os.geteuid() != 0, reason="needs root and sendmail"
+)
+
+
+def eventually(true: Callable[[], Any]) -> Any:
+    """Wait until something is true, and give it."""
+    deadline = time.monotonic() + 60
+    while not (found := true()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue of its own, for a James that answers when he is let."""
+
+    folder: Path
+    james: FakeJames
+    answer: threading.Event
+
+    def send(self) -> None:
+        """Hand in one message."""
+        argv = [SENDMAIL, *self.options, "-odq", "-oi", "bob@example.org"]
+        subprocess.run(argv, input=b"Subject: one\n\nhello\n", check=True)
+
+    @property
+    def options(self) -> list[str]:
+        """Give what makes a sendmail work on this queue."""
+        return ["-C", str(self.folder / "cf"), "-L", "test"]
+
+    def runner(self) -> psutil.Process:
+        """Start a runner of this queue."""
+        subprocess.run([SENDMAIL, *self.options, "-q1s"], check=True)
+        return eventually(lambda: self.seen().runners)[0].process
+
+    def seen(self) -> Processes:
+        """Give the runners of this queue alone."""
+        runners = [one for one in look(SIGNS).runners if one.lasting and self.owns(one.process)]
+        return Processes(tuple(runners), (), ())
+
+    def owns(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error):
+            parent = process.parent()
+            mine = str(self.folder / "q") in " ".join(process.cmdline())
+            return mine and not (parent and self.owns(parent)) and not is_gone(process)
+        return False
+
+    def is_empty(self) -> bool:
+        return not list((self.folder / "q").glob("qf*"))
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    """Give a queue, whose server keeps a message at once and says so when it is let."""
+    (tmp_path / "q").mkdir(mode=0o700)
+    text = Path("/etc/mail/sendmail.cf").read_text("latin-1")
+    for old, new in {
+        r"^DS.*$": "DSesmtp:[127.0.0.1]",
+        r"^O QueueDirectory=.*$": f"O QueueDirectory={tmp_path}/q",
+        r"^O PidFile=.*$": f"O PidFile={tmp_path}/pid",
+        r"^O ControlSocketName=.*$": "",
+        r"(?<=^Mesmtp)(.*)F=": r"\1F=k0",
+        r"(?<=^Mesmtp)((.*\n\s)*.*)A=TCP \$h$": rf"\1A=TCP $h {PORT}",
+    }.items():
+        text, count = re.subn(old, new, text, flags=re.MULTILINE)
+        assert count or "Control" in old, old
+    (tmp_path / "cf").write_text(text, "latin-1")
+    answer = threading.Event()
+    with fake_james(FakeJames(answers_when=answer), PORT) as fake:
+        yield (found := Queue(tmp_path, fake, answer))
+        answer.set()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if found.owns(process) or str(tmp_path) in " ".join(process.environ().values()):
+                    process.kill()
+
+
+def taken(queue: Queue) -> psutil.Process:
+    """Have James take a message and not say so yet; give the runner."""
+    runner = queue.runner()
+    queue.send()
+    eventually(lambda: queue.james.kept)
+    return runner
+
+
+def test_a_run_ends_before_its_runner(queue: Queue) -> None:
+    runner = taken(queue)
+    (run,) = runner.children(recursive=True)
+    with ThreadPoolExecutor() as pool:
+        ending = pool.submit(end_runners, queue.seen())
+        eventually(lambda: runner.status() == psutil.STATUS_STOPPED)
+        queue.send()  # handing in goes on, and no new run begins
+        assert not ending.done()
+        queue.answer.set()
+        assert ending.result() == []
+    assert is_gone(runner) and is_gone(run)
+    assert len(queue.james.kept) == 1
+    assert not (queue.folder / "pid").exists()
+    queue.runner()
+    eventually(queue.is_empty)
+    assert len(queue.james.kept) == 2
+
+
+def test_a_runner_that_is_just_told_to_end_sends_the_message_twice(queue: Queue) -> None:
+    """The twin: what the platform's own restart does."""
+    runner = taken(queue)
+    runner.terminate()
+    eventually(lambda: is_gone(runner))
+    queue.runner()
+    eventually(lambda: len(queue.james.kept) == 2)
+
+
+def test_a_run_that_hangs_is_named_and_keeps_its_message(queue: Queue) -> None:
+    runner = taken(queue)
+    (run,) = runner.children(recursive=True)
+    (said,) = end_runners(queue.seen(), limit=0)
+    assert said.startswith(f"queue run {run.pid} (sendmail: ") and "within 0 s" in said
+    assert is_gone(runner) and not is_gone(run)
+    queue.runner()
+    queue.send()
+    eventually(lambda: len(queue.james.kept) == 2)  # the new runner is at work
+    queue.answer.set()
+    eventually(queue.is_empty)
+    assert len(queue.james.kept) == 2
+
+
+def test_a_restart_that_is_killed_leaves_no_runner_stopped(queue: Queue) -> None:
+    runner = taken(queue)
+    if not (pid := os.fork()):
+        end_runners(queue.seen())
+        os._exit(0)
+    eventually(lambda: runner.status() == psutil.STATUS_STOPPED)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    eventually(lambda: runner.status() != psutil.STATUS_STOPPED)
+    queue.answer.set()
+    queue.send()
+    eventually(queue.is_empty)
+    assert len(queue.james.kept) == 2
+
+
+def test_an_idle_runner_ends_at_once_and_none_is_no_fault(queue: Queue) -> None:
+    runner = queue.runner()
+    assert end_runners(queue.seen(), limit=0) == []
+    assert is_gone(runner)
+    assert end_runners(queue.seen(), limit=0) == []
