@@ -53,7 +53,7 @@ def litter(before: set[str]) -> list[str]:
     found = temporary() - before - {"/run/sendmail_james.lock"}
     found |= {str(path) for path in Path("/etc").rglob(STAGE)}
     found |= {str(path) for path in BACKUPS.glob("**/.*")}
-    found |= {str(path) for path in STATE.glob("**/*")}
+    found |= {str(path) for path in STATE.glob("**/*") if path.name != service.LISTENED}
     return sorted(found)
 
 
@@ -115,7 +115,11 @@ class Worlds:
 
 
 def _no_restart() -> None:
-    service.restart = lambda plan, _: owed.settle(plan)
+    def restart(plan: Any, _: Any) -> list[str]:
+        owed.settle(plan)
+        return []
+
+    service.restart = restart
 
 
 @dataclass

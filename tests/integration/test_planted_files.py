@@ -78,7 +78,7 @@ def shown(salt: ForkedSalt, *call: str, **keywords: Any) -> list[str]:
 
 def _no_restart() -> None:
     # Debian's start script sources sendmail.conf: with a planted one it runs what nobody stops.
-    service.restart = lambda *_: None
+    service.restart = lambda *_: []
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,14 @@ from typing import Any
 
 import pytest
 from forked_salt import ForkedSalt
+from james_client.files import back as files_back
 from james_client.files import renames as files_renames
-from james_client.run import proof
+from james_client.run import before_us, owed, proof
+from rebuild_world import Applied
 from safety_host import (
+    BACKUPS,
     PILLAR,
+    STATE,
     STEPS,
     Post,
     Worlds,
@@ -62,6 +66,16 @@ CHOSEN = (
     r"^unlink\(.*restart-pending",
 )
 ON_A_FILE = re.compile(r"^p?write(?:64)?\(\d+<(/etc/[^>]+)>")
+
+
+# The same for the way back; with each of the first so many instead.
+BACK = {
+    ("renameat2", ""): (2, 5),
+    ("renameat", ""): (1, 2),
+    ("unlinkat", "/etc/mail/.sendmail_james"): (1, 6),
+    ("rename", "/var/backups/sendmail_james/first/.ledger.json"): (3, 3),
+}
+CLEAN = "sendmail_james.clean"
 
 
 @dataclass(frozen=True)
@@ -214,3 +228,44 @@ def test_salt_call_killed_while_it_renames_costs_nothing(
     assert_whole(worlds, at, since)
     assert len(worlds.renewed()) == at + 1  # the two credential files came before
     assert_goes_on(worlds, at, before, restart=True)
+
+
+def _only_files() -> None:
+    """Give back files, with no restart."""
+
+    def restart(plan: Any, *_: Any) -> before_us.Restarted:
+        owed.settle(plan)
+        return before_us.Restarted([], [])
+
+    before_us.restart = restart
+
+
+def passwords() -> dict[str, list[str]]:
+    """Name all files with the password, but for the numbered backups, which are kept."""
+    kept = [str(path) for path in BACKUPS.iterdir() if path.name != "first"]
+    return leaks.files(("/etc", "/run", str(STATE), str(BACKUPS)), private=True, but=kept)
+
+
+@pytest.mark.parametrize("next_one", [CLEAN, STEPS], ids=["clean", "apply"])
+def test_a_way_back_killed_at_a_system_call_is_finished(worlds: Worlds, next_one: str) -> None:
+    worlds.apply(restart=False)
+    assert passwords()
+    before, applied = temporary(), Applied()
+    for (name, path), (chosen, last) in BACK.items():
+        for at in range(1, last + 1) if CAMPAIGN else [chosen]:
+            point = Point(name, path, at, f"{name} {path}")
+            since = time.time()
+            applied.files()
+            gate = (files_back, "restore_first")
+            assert worlds.salt.traced(gate, point.strace(), "state.apply", CLEAN).killed, point
+            assert (str(point), worlds.mixture()) == (str(point), [])
+            assert (str(point), exposed(since)) == (str(point), {})
+            if next_one == STEPS:
+                worlds.apply(restart=False)
+                assert (str(point), worlds.wrong()) == (str(point), [])
+            result = worlds.salt.call("state.apply", CLEAN, first=_only_files)
+            assert not failed(result), failed(result)
+            assert (str(point), worlds.renewed()) == (str(point), ())
+            assert (str(point), litter(before)) == (str(point), [])
+            assert (str(point), passwords()) == (str(point), {})
+            assert files_back.status(BACKUPS) == {}
