@@ -47,6 +47,8 @@ def _runners(plan: Plan) -> Part:
         wrong.append(f"files went live and sendmail was not restarted yet: {plan.platform.restart}")
     if plan.runs_queues_only():
         wrong += seen.wrong(programs=plan.has_programs_queue())
+    else:
+        wrong += seen.waiting()
     return {"queue": seen.queue_runner, "programs' queue": seen.programs_runner}, wrong
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from james_client.mta.processes import Processes, is_gone
+from james_client.mta.processes import Processes, is_gone, unit_of
 
 LIMIT = 60.0  # seconds that a restart waits for queue runs
 _END = 10.0  # seconds until a runner has ended that was told to
@@ -31,22 +31,27 @@ _GUARD = ("sh", "-c", 'read -r _; kill -CONT "$@"', "sh")
 log = logging.getLogger(__name__)
 
 
-def end_runners(seen: Processes, limit: float = LIMIT) -> list[str]:
-    """End the lasting queue runners when their runs have ended; return what was not waited for.
+def end_runners(seen: Processes, services: Collection[str], limit: float = LIMIT) -> list[str]:
+    """End services' queue runners when their runs have ended; return what was not waited for.
 
     seen
         what lives now
+    services
+        by whose systemd units the runners are known; the runners of other units are not touched
     limit
         seconds to wait for runs; one that takes longer goes on by itself, keeps its message locked,
         and is named
 
-    A daemon that listens is not ended, but its queue runs are waited for too. Mail can be handed in
-    all the while; what comes in waits for the next runner.
+    A daemon that listens, and a runner that belongs to no unit, is not ended, but its queue runs
+    are waited for too. Mail can be handed in all the while; it waits for the next runner.
     """
-    runners = [one.process for one in seen.runners if one.lasting and _forks(one.process)]
-    daemons = [one.process for one in seen.daemons]
+    units = {f"{service}.service" for service in services}
+    begin_runs = [one.process for one in seen.runners if _forks(one.process)]
+    runners = [one for one in begin_runs if unit_of(one.pid) in units]
+    others = [one for one in begin_runs if not unit_of(one.pid)]
+    others += [one.process for one in seen.daemons if unit_of(one.process.pid) in {"", *units}]
     with _stopped(runners):
-        late = _await_runs(runners, daemons, limit)
+        late = _await_runs(runners, others, limit)
         for runner in runners:
             with suppress(psutil.NoSuchProcess):
                 # SIGKILL is not handed on, so that a late run need not give up its message.
@@ -64,7 +69,7 @@ def _forks(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         # A persistent one (-qp) works itself; a run has its runner's title for a moment.
         parent = process.parent()
-        return "Queue runner" in _title(process) and not (parent and _QUEUE.search(_title(parent)))
+        return "Queue runner@" in _title(process) and not (parent and _QUEUE.search(_title(parent)))
     return False
 
 
@@ -104,7 +109,7 @@ def _is_still(process: psutil.Process) -> bool:
 
 
 def _await_runs(
-    runners: Collection[psutil.Process], daemons: Collection[psutil.Process], limit: float
+    runners: Collection[psutil.Process], others: Collection[psutil.Process], limit: float
 ) -> list[psutil.Process]:
     """Wait until no queue run lives; return those that do at the end."""
     runs: set[psutil.Process] = set()  # remembered, for a run's own runs lose their parent with it
@@ -112,8 +117,8 @@ def _await_runs(
     while True:
         for parent in (*runners, *runs):
             runs |= set(_children(parent))
-        for daemon in daemons:
-            runs |= {one for one in _children(daemon) if _RUN.search(_title(one))}
+        for other in others:
+            runs |= {one for one in _children(other) if _RUN.search(_title(one))}
         left = [run for run in runs if not is_gone(run)]
         waited = time.monotonic() - start
         if not left or waited >= limit:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
-from james_client.mta import processes, runs
+from james_client.mta import processes
 from james_client.run import owed, service
 from james_client.run.plan import Plan
 
@@ -51,7 +51,7 @@ def restart(plan: Plan, functions: service.Functions, timeout: float = TIMEOUT) 
     elif held := _held(plan, listened or [("::", 25)], timeout):
         if listened:
             return Restarted(["sendmail was not restarted"], [_cure(one) for one in held])
-        said += runs.end_runners(processes.look(service.signs(plan)))
+        said += service.end_runners(plan)
         for name in plan.platform.services:
             functions["service.stop"](name)
         said += [f"port {one.port} is {_holder(one)}'s, as before us: stopped" for one in held]

@@ -77,8 +77,8 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
     command to type; a runner that the restart did not end is named.
     """
     told_by = signs(plan)
-    seen = processes.look(told_by)
-    late = runs.end_runners(seen)
+    before = processes.look(told_by).runners
+    late = end_runners(plan)
     for service in plan.platform.services:
         if not functions["service.restart"](service):
             raise RunError(
@@ -86,7 +86,7 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
             )
     if plan.runs_queues_only():
         wrong = processes.wait_for_runners(
-            told_by, programs=plan.has_programs_queue(), before=seen.runners
+            told_by, programs=plan.has_programs_queue(), before=before
         )
         if wrong:
             raise RunError(
@@ -94,6 +94,11 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
                 f"{plan.platform.restart}"
             )
     return late
+
+
+def end_runners(plan: Plan) -> list[str]:
+    """End the queue runners when their runs have ended; return what was not waited for."""
+    return runs.end_runners(processes.look(signs(plan)), plan.platform.services)
 
 
 def _remember_listeners(plan: Plan) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 import pytest
+from james_client.mta import runs
 from james_client.mta.processes import Processes, Signs, is_gone, look
 from james_client.mta.runs import end_runners
 from support.fake_james import FakeJames, fake_james
@@ -27,6 +28,7 @@ from support.fake_james import FakeJames, fake_james
 SENDMAIL = "/usr/sbin/sendmail"
 SIGNS = Signs(SENDMAIL, "root", "smmsp")
 PORT = 2525
+SERVICE = "test"
 
 pytestmark = pytest.mark.skipif(
     not Path(SENDMAIL).exists() or os.geteuid() != 0, reason="needs root and sendmail"
@@ -70,6 +72,10 @@ class Queue:
         runners = [one for one in look(SIGNS).runners if one.lasting and self.owns(one.process)]
         return Processes(tuple(runners), (), ())
 
+    def end(self, **limit: float) -> list[str]:
+        """End the runner."""
+        return end_runners(self.seen(), [SERVICE], **limit)
+
     def owns(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error):
             parent = process.parent()
@@ -82,8 +88,9 @@ class Queue:
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     """Give a queue, whose server keeps a message at once and says so when it is let."""
+    monkeypatch.setattr(runs, "unit_of", lambda _: f"{SERVICE}.service")
     (tmp_path / "q").mkdir(mode=0o700)
     text = Path("/etc/mail/sendmail.cf").read_text("latin-1")
     for old, new in {
@@ -119,7 +126,7 @@ def test_a_run_ends_before_its_runner(queue: Queue) -> None:
     runner = taken(queue)
     (run,) = runner.children(recursive=True)
     with ThreadPoolExecutor() as pool:
-        ending = pool.submit(end_runners, queue.seen())
+        ending = pool.submit(queue.end)
         eventually(lambda: runner.status() == psutil.STATUS_STOPPED)
         queue.send()  # handing in goes on, and no new run begins
         assert not ending.done()
@@ -145,7 +152,7 @@ def test_a_runner_that_is_just_told_to_end_sends_the_message_twice(queue: Queue)
 def test_a_run_that_hangs_is_named_and_keeps_its_message(queue: Queue) -> None:
     runner = taken(queue)
     (run,) = runner.children(recursive=True)
-    (said,) = end_runners(queue.seen(), limit=0)
+    (said,) = queue.end(limit=0)
     assert said.startswith(f"queue run {run.pid} (sendmail: ") and "within 0 s" in said
     assert is_gone(runner) and not is_gone(run)
     queue.runner()
@@ -159,7 +166,7 @@ def test_a_run_that_hangs_is_named_and_keeps_its_message(queue: Queue) -> None:
 def test_a_restart_that_is_killed_leaves_no_runner_stopped(queue: Queue) -> None:
     runner = taken(queue)
     if not (pid := os.fork()):
-        end_runners(queue.seen())
+        queue.end()
         os._exit(0)
     eventually(lambda: runner.status() == psutil.STATUS_STOPPED)
     os.kill(pid, signal.SIGKILL)
@@ -173,6 +180,48 @@ def test_a_restart_that_is_killed_leaves_no_runner_stopped(queue: Queue) -> None
 
 def test_an_idle_runner_ends_at_once_and_none_is_no_fault(queue: Queue) -> None:
     runner = queue.runner()
-    assert end_runners(queue.seen(), limit=0) == []
+    assert queue.end(limit=0) == []
     assert is_gone(runner)
-    assert end_runners(queue.seen(), limit=0) == []
+    assert queue.end(limit=0) == []
+
+
+@pytest.mark.parametrize("unit", ["", "another.service"])
+def test_who_is_not_the_services_is_not_touched(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, unit: str
+) -> None:
+    monkeypatch.setattr(runs, "unit_of", lambda _: unit)
+    runner = taken(queue)
+    said = queue.end(limit=0)
+    assert [one.split()[:2] for one in said] == ([["queue", "run"]] if unit == "" else [])
+    assert runner.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    queue.answer.set()
+    eventually(queue.is_empty)
+    assert queue.end(limit=60) == []
+    assert len(queue.james.kept) == 1
+
+
+def test_a_daemons_queue_run_ends_first_and_the_daemon_stays(queue: Queue) -> None:
+    port = "-ODaemonPortOptions=Family=inet, Name=X, Port=2526, Addr=127.0.0.1"
+    subprocess.run([SENDMAIL, *queue.options, port, "-bd", "-q1s"], check=True)
+    eventually(lambda: daemons(queue))
+    (daemon,) = daemons(queue)
+    queue.send()
+    eventually(lambda: queue.james.kept)
+    seen = Processes((), (), (), look(SIGNS).daemons)
+    (said,) = end_runners(seen, [SERVICE], limit=0)
+    assert "client" in said
+    with ThreadPoolExecutor() as pool:
+        ending = pool.submit(end_runners, seen, [SERVICE])
+        assert not ending.done()
+        queue.answer.set()
+        assert ending.result() == []
+    assert len(queue.james.kept) == 1
+    assert daemon.is_running()
+    daemon.kill()
+
+
+def daemons(queue: Queue) -> list[psutil.Process]:
+    """Give the daemons of this queue, by its pid file."""
+    pid = queue.folder / "pid"
+    wanted = int(pid.read_text().split()[0]) if pid.exists() and pid.read_text() else 0
+    return [one.process for one in look(SIGNS).daemons if one.process.pid == wanted]
