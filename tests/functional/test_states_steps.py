@@ -130,3 +130,10 @@ def test_a_step_after_live_is_refused(load: Callable[..., Any], pillar: dict[str
     assert late["result"] is False
     assert "must come before it" in late["comment"]
     assert not late["changes"]
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, 1.5, None])
+def test_a_wait_that_is_none_is_refused(load: Callable[..., Any], timeout: Any) -> None:
+    ret = load().states["sendmail_james.restored"]("all is as before", timeout=timeout)
+    assert ret["result"] is False
+    assert ret["comment"].startswith("timeout: expected 0..3600, got ")

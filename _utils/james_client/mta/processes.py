@@ -127,10 +127,10 @@ class Processes:
         ]
 
     def waiting(self) -> list[str]:
-        """Name the daemons that try to get a port, which no stop of the service ends."""
+        """Name the daemons that try to get a port; while they try, SIGTERM does not end them."""
         return [
             f"sendmail daemon {one.process.pid} waits for a port that another program holds, and "
-            f"will take it: kill {one.process.pid}"
+            f"will take it: kill -9 {one.process.pid}"
             for one in self.daemons
             if one.waits
         ]

@@ -53,8 +53,8 @@ class Host:
     def apply(self) -> None:
         service.restart(self.plan, self.functions)
 
-    def clean(self) -> before_us.Restarted:
-        return before_us.restart(self.plan, self.functions, timeout=0)
+    def clean(self, timeout: float = 0) -> before_us.Restarted:
+        return before_us.restart(self.plan, self.functions, timeout)
 
     def remembers(self) -> list[str]:
         return sorted(path.name for path in (self.root / "state").iterdir())
@@ -118,6 +118,18 @@ def test_a_port_that_another_holds_is_named_with_the_command(host: Any) -> None:
     assert one.clean() == before_us.Restarted([], [])
 
 
+def test_a_port_that_is_given_back_in_time_is_waited_for(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = host()
+    one.apply()
+    looks = itertools.chain([(JAMES,)] * 3, itertools.repeat((OURS,)))
+    monkeypatch.setattr(processes, "look", lambda _: Processes((), next(looks), ()))
+    monkeypatch.setattr(before_us, "_POLL", 0)
+    assert one.clean(timeout=3600) == before_us.Restarted([], [])
+    assert (one.root / "log").read_text() == "sendmail\n" * 2
+
+
 @pytest.mark.parametrize("address", ["127.0.0.2", "192.0.2.1", "::1"])
 def test_another_address_is_in_nobodys_way(host: Any, address: str) -> None:
     one = host()
@@ -148,6 +160,6 @@ def test_a_sendmail_that_does_not_come_back_is_said(
     )
     owed.owe(one.plan)
     stays, missing = one.clean().wrong
-    assert stays.endswith("kill 7")
+    assert stays.endswith("kill -9 7")
     assert missing.startswith("sendmail does not listen on port 25; ")
     assert owed.is_owed(one.plan)
