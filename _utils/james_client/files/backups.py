@@ -166,7 +166,7 @@ class Store:
             for path in self.root.iterdir():
                 if path.name.startswith((".new-", ".old-")):
                     shutil.rmtree(path)
-            named = {_LEDGER} | {_describe(one.first)["sha256"] for one in self.ledger().values()}
+            named = _named(self.ledger())
             for path in self.root.glob("first/*"):
                 if path.name not in named:
                     path.unlink()
@@ -190,7 +190,6 @@ class Store:
         folder = self.root / "first"
         files = [_describe_record(path, record) for path, record in ledger.items()]
         kept = [data for record in ledger.values() for data in _contents(record)]
-        wanted = {_sha256(data) for data in kept} | {_LEDGER}
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             for data in kept:
@@ -198,7 +197,8 @@ class Store:
             _write(folder / f".{_LEDGER}", _json({"format": _LEDGER_FORMAT, "files": files}))
             (folder / f".{_LEDGER}").rename(folder / _LEDGER)
             _sync(folder)
-            for path in [path for path in folder.iterdir() if path.name not in wanted]:
+            named = _named(ledger)
+            for path in [path for path in folder.iterdir() if path.name not in named]:
                 path.unlink()
         except OSError as err:
             raise failure(str(folder), "the first states cannot be written", err) from err
@@ -226,6 +226,12 @@ class Store:
                 f"0700, because it holds credentials"
             )
         self._checked = True
+
+
+def _named(ledger: Ledger) -> set[str]:
+    """Name the files of the folder that belong to a ledger."""
+    kept = [data for record in ledger.values() for data in _contents(record)]
+    return {_LEDGER, *map(_sha256, kept)}
 
 
 def _number(backup_id: str) -> int:

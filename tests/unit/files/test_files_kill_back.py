@@ -19,10 +19,9 @@ from kill_points import killed
 def plan(world: World) -> Plan:
     """Give what the way back asks of a plan."""
     facts = {"backups": world.backups, "lock": world.root / "lock", "state_dir": world.root / "var"}
-    return cast(
-        Plan,
-        SimpleNamespace(platform=SimpleNamespace(**facts), managed_mcs=list, generated=list),
-    )
+    none = {"generated": (), "mc": "", "submit_mc": "", "sendmail": "/nonexistent"}
+    no_mc = {"managed_mcs": list, "rebuildable_mcs": list, "generated": list}
+    return cast(Plan, SimpleNamespace(platform=SimpleNamespace(**facts, **none), **no_mc))
 
 
 def clean(world: World) -> None:
