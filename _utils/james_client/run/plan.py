@@ -207,6 +207,10 @@ class Plan:
             return []
         return [path for path in self.made_once(step) if self._is_left_over(path)]
 
+    def said(self) -> list[str]:
+        """Say, in words, where others' edits and ours met; nothing here."""
+        return []
+
     # -- what steps edit ------------------------------------------------------------------------
 
     def before(self, path: str) -> Snapshot:

@@ -50,7 +50,7 @@ def prove(plan: Plan) -> list[str]:
             if {mc, cf} & changed.keys():
                 _prove_rebuild(plan, mc, cf)
                 notes.append(f"{mc} builds the same")
-    return [note for note in notes if note]
+    return [note for note in [*notes, *plan.said()] if note]
 
 
 def prove_cf(plan: Plan, candidates: Sequence[Candidate]) -> None:
