@@ -30,6 +30,8 @@ def looking(call: Callable[..., Any], how: str) -> Any:
         return call("state.apply", world.STEPS, "test=True")
     if how == "one step":
         return call("sendmail_james.relay")
+    with CF.open("a") as file:
+        file.write("# since changed\n")  # else nobody asks m4 whether it built this
     return call("state.apply", "sendmail_james.clean", "test=True")
 
 

@@ -103,6 +103,7 @@ class Life(RuleBasedStateMachine):
         wanted = self.host.fresh(wish, steps)
         self.host.run(wish, steps)
         assert self.host.files() == wanted
+        assert self.host.run(wish, steps) == {}
 
     @rule(place=PLACES)
     def edit_far(self, place: tuple[str, bytes]) -> None:
@@ -198,7 +199,7 @@ def nothing_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_a_life_of_changes_ends_where_a_fresh_apply_does() -> None:
     Life.TestCase.settings = settings(
         max_examples=int(os.environ.get("SEQUENCES", SEQUENCES)),
-        stateful_step_count=8,
+        stateful_step_count=6,
         deadline=None,
         phases=(Phase.generate,),  # a failure is told as it came: shrinking takes minutes
         suppress_health_check=list(HealthCheck),

@@ -102,13 +102,11 @@ class Host:
         )
 
     def run(self, settings: Settings, steps: Collection[str] = ALL) -> Changes:
-        """Take steps, see that a test foretells what goes live, and that it goes live at once."""
-        said = self._candidates(settings, steps)
-        foretold = live.go_live(said, holder="test", test=True)
-        changes = live.go_live(self._candidates(settings, steps), holder="test", test=False)
+        """Take steps, see that a test foretells what goes live, and put it there."""
+        plan = self._candidates(settings, steps)
+        foretold = live.go_live(plan, holder="test", test=True)
+        changes = live.go_live(plan, holder="test", test=False)
         assert changes == foretold
-        again = self._candidates(settings, steps)
-        assert live.go_live(again, holder="test", test=True) == {}
         return changes
 
     def _candidates(self, settings: Settings, steps: Collection[str]) -> Plan:
