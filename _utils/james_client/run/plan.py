@@ -130,6 +130,10 @@ class Plan:
         """Tell whether sendmail itself does not read what this plan edits."""
         return self._cf_only not in (None, self.platform.cf, self.platform.submit_cf)
 
+    def edits_one_cf(self) -> bool:
+        """Tell whether this plan is for one cf alone."""
+        return self._cf_only is not None
+
     def refuse_relaying_to_itself(self) -> None:
         """Refuse a relay to this host's own port 25 while sendmail would still listen there."""
         relay = self.settings.relay
@@ -221,9 +225,8 @@ class Plan:
         return self._before[path]
 
     def copy_from(self, plan: Plan) -> None:
-        """Take over which files another plan edits, what it found there, which steps it took."""
-        self._cf_only, self._ledger = plan._cf_only, plan._ledger
-        self._before = plan._before
+        """Take over what another plan found on this host, and which steps it took."""
+        self._ledger, self._before = plan._ledger, plan._before
         self.taken = set(plan.taken)
 
     def data(self, path: str) -> bytes | None:
@@ -330,7 +333,16 @@ class Plan:
 
     def _candidates(self) -> Iterator[Candidate]:
         for path in self.paths():
-            yield Candidate(self.before(path), self.rendered(path), **self._access.get(path, {}))
+            access, steps = self._access.get(path, {}), self._steps(path)
+            yield Candidate(self.before(path), self.rendered(path), steps=steps, **access)
+
+    def _steps(self, path: str) -> tuple[str, ...] | None:
+        """Return which steps made a file what it will be, with those of earlier runs."""
+        record = self.ledger().get(path)
+        known = record.newest.steps if record else ()
+        if known is None or self.edits_a_copy():
+            return known
+        return tuple(sorted({*known, *self.made_by.get(path, ())}))
 
     def _exists(self, path: str) -> bool:
         return self.data(path) is not None

@@ -177,7 +177,7 @@ STEPS = (
         "credentials",
         "credentials",
         credentials,
-        "the credential files are written",
+        "the credential files are as the pillar wants them",
         _says("the credential files are as the pillar wants them"),
     ),
     Step(
@@ -185,7 +185,7 @@ STEPS = (
         "authenticated",
         "client_auth",
         auth,
-        "sendmail logs in to James",
+        "sendmail logs in to James as the pillar says",
         login_in_words,
     ),
 )

@@ -42,8 +42,6 @@ class Whole(Plan):
         What a cf leans on comes before it; what none leans on any more, after it.
         """
         order = super().paths()
-        if order == self.cf_paths()[:1]:
-            return order
         leant_on = [path for path in order if path in self.leant_on() and path in self._after]
         stay = [path for path in order if path not in self.leant_on()]
         gone = [*self.leant_on(), *self.made_once()]
@@ -93,12 +91,13 @@ def whole(plan: Plan) -> Plan:
         in which a run's steps were taken on what is on the disk; the steps of earlier runs are
         taken again, so that a run of some of them keeps the others
 
-    A plan for a copy is returned as it is; so is one of some steps where an earlier form of the
-    ledger does not say which were taken.
+    A plan for one cf is returned as it is, and one without steps; so is one of some steps where an
+    earlier form of the ledger does not say which were taken.
     """
-    steps = {step.state for step in STEPS}
+    if plan.edits_one_cf() or not plan.taken:
+        return plan
     live = plan.live()
-    if plan.edits_a_copy() or (live is None and plan.taken != steps):
+    if live is None and plan.taken != {step.state for step in STEPS}:
         return plan
     fresh = Whole(plan)
     for step in STEPS:

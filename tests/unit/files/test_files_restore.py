@@ -185,6 +185,13 @@ class TestChangedByOthers:
         back(world)
         assert not world.path("auth").exists()
 
+    def test_a_file_of_theirs_where_a_secret_of_ours_once_was_stays(self, world) -> None:
+        world.place({"auth": SECRET})
+        world.place({"auth": None})
+        world.path("auth").write_bytes(b"theirs\n")
+        back(world)
+        assert world.path("auth").read_bytes() == b"theirs\n"
+
     @pytest.mark.parametrize("name", ["cf", "auth"])
     def test_a_file_that_others_removed_stays_away(self, world, name) -> None:
         world.place()
