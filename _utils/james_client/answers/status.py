@@ -46,7 +46,7 @@ def _runners(plan: Plan) -> Part:
     if owed.is_owed(plan):
         wrong.append(f"files went live and sendmail was not restarted yet: {plan.platform.restart}")
     if plan.runs_queues_only():
-        wrong += seen.wrong(programs=plan.has_programs_queue())
+        wrong += seen.wrong(programs=plan.has_programs_queue()) + seen.strays()
     else:
         wrong += seen.waiting()
     return {"queue": seen.queue_runner, "programs' queue": seen.programs_runner}, wrong
