@@ -67,7 +67,8 @@ def test_an_auth_section_that_is_not_enabled_is_none(call: Callable[..., Any]) -
     pillar = recipe.pillar(auth={"enabled": False}, account=None)
     result = call("state.apply", "sendmail_james", pillar=pillar)
     states = recipe.states(result)
-    assert states["Sendmail logs in to James"]["changes"] == {}
+    changes = states["Sendmail logs in to James"]["changes"]
+    assert changes[str(recipe.MAIL / "sendmail.cf")]["compulsory AUTH"]["new"] is None
     assert states["James takes mail from sendmail's account"]["comment"] == "no login is configured"
 
 
@@ -124,8 +125,11 @@ def test_mx_records_are_asked_for_where_the_pillar_wants_it(
 
 
 def test_programs_mail_may_be_left_without_a_login(call: Callable[..., Any]) -> None:
+    """That takes the login of an earlier pillar away."""
     stock(call)
     stock_cf = submission_lines()
+    recipe.apply(call)
+    assert submission_lines() != stock_cf
     recipe.apply(call, auth={"programs": "none"})
     assert submission_lines() == stock_cf
     assert not recipe.MAIL.joinpath("james-msp-auth-info").exists()
