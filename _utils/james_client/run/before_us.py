@@ -48,7 +48,7 @@ def restart(plan: Plan, functions: service.Functions, timeout: float = TIMEOUT) 
     listened = _sockets(plan)
     if plan.runs_queues_only():
         said += service.restart_services(plan, functions)
-    elif held := _held(plan, listened or [("::", 25)], timeout):
+    elif held := _held(plan, listened or [("::", 25)], timeout if listened else 0):
         if listened:
             return Restarted(["sendmail was not restarted"], [_cure(one) for one in held])
         said += service.end_runners(plan)
@@ -88,7 +88,7 @@ def _held(plan: Plan, wanted: Collection[Socket], timeout: float) -> list[proces
         seen = processes.look(service.signs(plan)).listeners
         return [one for one in seen if not one.sendmail and _clashes(one, wanted)]
 
-    if first := look():
+    if timeout and (first := look()):
         said = ", ".join(f"port {one.port}, held by {_holder(one)}" for one in first)
         log.warning("waiting up to %g s for %s", timeout, said)
     return _until_empty(look, timeout)
