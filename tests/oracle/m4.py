@@ -1,4 +1,4 @@
-"""Build a cf with m4, and apply the three steps to a cf and its mc."""
+"""Build a cf with m4, and apply the steps to a cf and its mc."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from james_client.cf import auth, loop, relay
+from james_client.cf import auth, loop, masquerade, relay, timeouts
 from james_client.cf.text import Cf
 from james_client.mc.block import McFile
 from james_client.wishes.secret import Secret
-from james_client.wishes.settings import Auth, Loop, Relay
+from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 
 BUILT = re.compile(rb"(?m)^##### built by .*$")
 
@@ -24,7 +24,10 @@ RELAY = Relay(
     dns=True,
     switch_file="/etc/mail/james-service.switch",
     stay_local=(),
+    masquerade=None,
+    masquerade_except=(),
 )
+DAEMON = Daemon("10m", "5s", None, None)
 LOOP = Loop(check=False)
 AUTH = Auth(
     username="sendmail",
@@ -44,11 +47,12 @@ AUTH = Auth(
 
 @dataclass(frozen=True)
 class Wishes:
-    """Hold what the three steps need."""
+    """Hold what the steps need."""
 
     relay: Relay = RELAY
     loop: Loop = LOOP
     auth: Auth | None = AUTH
+    daemon: Daemon = DAEMON
 
 
 WISHES = {
@@ -67,7 +71,18 @@ WISHES = {
     ),
     "no AUTH": Wishes(auth=None),
 }
-STEPS = ("relay", "loop", "auth")
+#: What the steps take back only from a clean file: these replace each other, and no others.
+LASTING = {
+    "masqueraded, patient": Wishes(
+        replace(RELAY, masquerade="example.org", masquerade_except=("root", "@shop.example")),
+        daemon=replace(DAEMON, give_up_after="10d", warn_after="never"),
+    ),
+    "masqueraded otherwise, less patient": Wishes(
+        replace(RELAY, masquerade="m.define.example"),
+        daemon=replace(DAEMON, give_up_after="2d12h", warn_after="90m"),
+    ),
+}
+STEPS = ("daemon", "relay", "loop", "auth")
 
 
 @dataclass(frozen=True)
@@ -100,9 +115,14 @@ def apply(
     """Apply steps to a cf and to its mc, and give both."""
     config, source = Cf(cf), McFile(mc)
     for step in steps:
-        if step == "relay":
+        if step == "daemon":
+            timeouts.edit(config, wishes.daemon)
+            source.timeouts(wishes.daemon)
+        elif step == "relay":
             relay.edit(config, wishes.relay)
+            masquerade.edit(config, wishes.relay)
             source.relay(config, wishes.relay)
+            source.masquerade(config, wishes.relay)
         elif step == "loop":
             loop.edit(config, wishes.relay, wishes.loop)
             source.loop(config, wishes.relay, wishes.loop)

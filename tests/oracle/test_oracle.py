@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 from james_client.cf.facts import missing
@@ -13,9 +13,10 @@ from james_client.cf.text import Cf, CfError
 from james_client.mc.block import BEGIN, END
 from james_client.wishes.settings import Auth
 
-from oracle.m4 import AUTH, STEPS, WISHES, Tree, Wishes, apply
+from oracle.m4 import AUTH, LASTING, STEPS, WISHES, Tree, Wishes, apply
 from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants
 
+EVERY = WISHES | LASTING
 SAMPLES_WITHOUT_SMTP = {"uucpproto.mc"}
 
 
@@ -37,7 +38,7 @@ def without_block(mc: bytes) -> bytes:
     return re.sub(rb"(?ms)^%b$.*^%b\n" % (re.escape(BEGIN).encode(), END.encode()), b"", mc)
 
 
-@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("wishes", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("name", NAMES)
 def test_edited_cf_is_what_m4_builds_from_the_mc_with_our_block(
     name: str, wishes: Wishes, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
@@ -49,7 +50,7 @@ def test_edited_cf_is_what_m4_builds_from_the_mc_with_our_block(
     assert without_block(mc) == corpus[name]
 
 
-@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("wishes", EVERY.values(), ids=EVERY)
 def test_every_sample_of_the_package_is_edited_as_m4_would(tree: Tree, wishes: Wishes) -> None:
     compared = 0
     for name, mc in tree.samples().items():
@@ -64,7 +65,7 @@ def test_every_sample_of_the_package_is_edited_as_m4_would(tree: Tree, wishes: W
     assert compared >= 30
 
 
-@pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("wishes", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("name", ["Debian's sendmail.mc", "Debian's submit.mc", "luser relay"])
 def test_the_order_of_the_steps_does_not_matter(
     name: str, wishes: Wishes, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
@@ -82,8 +83,10 @@ def test_a_step_alone_is_what_m4_builds(
     assert cf == build(mc)
 
 
-@pytest.mark.parametrize("second", WISHES.values(), ids=WISHES)
-@pytest.mark.parametrize("first", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*product(WISHES.values(), EVERY.values()), *permutations(LASTING.values(), 2)],
+)
 @pytest.mark.parametrize("name", ["Debian's sendmail.mc", "Debian's submit.mc"])
 def test_other_settings_replace_the_earlier_ones(
     name: str,

@@ -21,6 +21,26 @@ BEFORE = {
     "bcc": "FEATURE(`bcc')dnl",
     "masquerading": "MASQUERADE_AS(`example.com')dnl\nFEATURE(`masquerade_envelope')dnl\n"
     "FEATURE(`allmasquerade')dnl",
+    "masquerading of headers alone": "MASQUERADE_AS(`example.com')dnl\nEXPOSED_USER(`root')dnl\n"
+    "MASQUERADE_DOMAIN(`a.example')dnl\nMASQUERADE_EXCEPTION(`b.a.example')dnl",
+    "limited masquerading": "MASQUERADE_AS(`example.com')dnl\nFEATURE(`limited_masquerade')dnl\n"
+    "FEATURE(`masquerade_envelope')dnl",
+    "limited masquerading of domains": "FEATURE(`limited_masquerade')dnl\n"
+    "FEATURE(`masquerade_entire_domain')dnl\nMASQUERADE_DOMAIN(`a.example')dnl",
+    "masquerading of an entire domain": "MASQUERADE_AS(`example.com')dnl\n"
+    "FEATURE(`masquerade_entire_domain')dnl\nFEATURE(`limited_masquerade')dnl\n"
+    "MASQUERADE_DOMAIN(`a.example')dnl\nFEATURE(`genericstable')dnl",
+    "exposed users": "EXPOSED_USER(`root')dnl\nFEATURE(`local_no_masquerade')dnl",
+    "timeouts of each kind": "define(`confTO_QUEUERETURN_NORMAL', `4d')dnl\n"
+    "define(`confTO_QUEUERETURN_URGENT', `2d')dnl\n"
+    "define(`confTO_QUEUERETURN_NONURGENT', `6d')dnl\ndefine(`confTO_QUEUERETURN_DSN', `1d')dnl\n"
+    "define(`confTO_QUEUEWARN_NORMAL', `3h')dnl\ndefine(`confTO_QUEUEWARN_DSN', `0')dnl\n"
+    "define(`confTO_QUEUEWARN_URGENT', `1h')dnl\ndefine(`confTO_QUEUEWARN_NONURGENT', `9h')dnl",
+    "timeouts in one": "define(`confMESSAGE_TIMEOUT', `7d/6h')dnl",
+    "timeout of the old name": "define(`confMESSAGE_TIMEOUT', `7d')dnl",
+    "no timeouts": "undefine(`confTO_QUEUERETURN')dnl\nundefine(`confTO_QUEUEWARN')dnl",
+    "timeouts in LOCAL_CONFIG": "LOCAL_CONFIG\nOT6d/5h\nO Timeout.queuereturn.urgent=1d\n"
+    "O QueueTimeout=3d/2h\nOrqueuewarn=5h,queuereturn=8d\ndivert(0)dnl",
     "smart host": "define(`SMART_HOST', `smart.example.com')dnl",
     "smart host with mailer": "define(`SMART_HOST', `relay:smart.example.com')dnl",
     "mail hub": "define(`MAIL_HUB', `hub.example.com')dnl",
@@ -128,6 +148,12 @@ def variants(tree: Tree) -> dict[str, bytes]:
         "submission, masqueraded": msp.replace(
             MSP, b"MASQUERADE_AS(`x.example')dnl\nFEATURE(`masquerade_envelope')dnl\n" + MSP
         ),
+        "submission, headers masqueraded": msp.replace(
+            MSP, b"MASQUERADE_AS(`x.example')dnl\nEXPOSED_USER(`root')dnl\n" + MSP
+        ),
+        "submission, impatient": msp.replace(
+            MSP, b"define(`confTO_QUEUERETURN_DSN', `1d')dnl\n" + MSP
+        ),
         "submission with a fallback": msp.replace(
             MSP, b"define(`confFALLBACK_SMARTHOST', `smart.example.com')dnl\n" + MSP
         ),
@@ -155,6 +181,8 @@ NAMES = [
     "submission by IPv6",
     "submission elsewhere",
     "submission, masqueraded",
+    "submission, headers masqueraded",
+    "submission, impatient",
     "submission with a fallback",
     "submission, LOCAL_CONFIG",
 ]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from james_client.cf import auth, loop, relay
 from james_client.cf.text import Cf
-from james_client.wishes.settings import Auth, Loop, Relay
-from oracle.m4 import AUTH, LOOP, RELAY
+from james_client.wishes.settings import Auth, Daemon, Loop, Relay
+from oracle.m4 import AUTH, DAEMON, LOOP, RELAY
 
-__all__ = ["AUTH", "CF", "LOOP", "RELAY", "SUBMIT", "Wishes", "every_step"]
+__all__ = ["AUTH", "CF", "DAEMON", "LOOP", "RELAY", "SUBMIT", "Wishes", "every_step"]
 
 CF = rb"""# level 10 config file format
 V10/Berkeley
@@ -69,6 +69,7 @@ class Wishes:
     relay: Relay = RELAY
     loop: Loop = LOOP
     auth: Auth | None = AUTH
+    daemon: Daemon = DAEMON
 
 
 def every_step(cf: Cf, wishes: Wishes) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from james_client.cf import auth, loop, relay
+from james_client.cf import auth, loop, masquerade, relay, timeouts
 from james_client.cf.login import find_offer, find_required
 from james_client.cf.options import OPTIONS
 from james_client.cf.relay import hub_rules
 from james_client.cf.text import Cf
 from james_client.changes import Change, Changes, note
-from james_client.wishes.settings import Auth, Loop, Relay
+from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 
 __all__ = ["Wishes", "facts", "missing"]
 
@@ -19,8 +19,10 @@ _CLASS = re.compile(rb"C(?:\{([^}\s]+)\}|(\S))\s*(.*)")
 
 
 class Wishes(Protocol):
-    """Hold what the three steps need: ``james_client.wishes.settings.Settings`` does."""
+    """Hold what the steps need: ``james_client.wishes.settings.Settings`` does."""
 
+    @property
+    def daemon(self) -> Daemon: ...
     @property
     def relay(self) -> Relay: ...
     @property
@@ -41,6 +43,11 @@ def facts(cf: Cf) -> dict[str, Any]:
     return {
         "submission program": cf.is_msp,
         **shown,
+        "senders' domain": cf.macro("M") or None,
+        "senders that keep their address": [
+            *_class(cf, b"E"),
+            *(f"@{host}" for host in _class(cf, b"N")),
+        ],
         **{name: cf.option(name) for name, option in OPTIONS.items() if option.step},
         "authinfo ruleset": cf.header("authinfo") is not None,
         **_login(cf),
@@ -109,7 +116,9 @@ def missing(cf: Cf, wishes: Wishes) -> list[str]:
     trial = Cf(cf.render())
     changes: Changes = {}
     for step in (
+        timeouts.edit(trial, wishes.daemon),
         relay.edit(trial, wishes.relay),
+        masquerade.edit(trial, wishes.relay),
         auth.edit(trial, wishes.auth, wishes.relay),
         loop.edit(trial, wishes.relay, wishes.loop),
     ):

@@ -22,7 +22,7 @@ class Option:
     m4
         what an mc defines for it; empty where no step sets the option
     step
-        the pillar's section that sets it; empty where none does
+        the pillar's section whose value it holds; empty where none does
     letter
         the one letter of the old form, ``OVhost``; empty without one
     """
@@ -44,6 +44,21 @@ OPTIONS = {
         Option("AuthOptions", 5, "confAUTH_OPTIONS", "auth"),
         Option("DefaultAuthInfo", 8, "confDEF_AUTH_INFO", "auth"),
         Option("DeliveryMode", 8, "confDELIVERY_MODE", "auth", "d"),
+        *(
+            Option(name, 5, f"confTO_{m4}", step)
+            for name, m4, step in (
+                ("Timeout.queuereturn", "QUEUERETURN", "daemon"),
+                ("Timeout.queuereturn.normal", "QUEUERETURN_NORMAL", ""),
+                ("Timeout.queuereturn.urgent", "QUEUERETURN_URGENT", ""),
+                ("Timeout.queuereturn.non-urgent", "QUEUERETURN_NONURGENT", ""),
+                ("Timeout.queuereturn.dsn", "QUEUERETURN_DSN", ""),
+                ("Timeout.queuewarn", "QUEUEWARN", "daemon"),
+                ("Timeout.queuewarn.normal", "QUEUEWARN_NORMAL", ""),
+                ("Timeout.queuewarn.urgent", "QUEUEWARN_URGENT", ""),
+                ("Timeout.queuewarn.non-urgent", "QUEUEWARN_NONURGENT", ""),
+                ("Timeout.queuewarn.dsn", "QUEUEWARN_DSN", ""),
+            )
+        ),
         Option("HelpFile", 8),
         Option("RunAsUser", 2),
         Option("UseMSP", 4),
@@ -52,6 +67,11 @@ OPTIONS = {
 
 
 def meant(option: Option, written: str) -> bool:
-    """Tell whether a name, perhaps cut short, in any case, is that option's."""
-    name = written.lower()
-    return len(name) >= option.shortest and option.name.lower().startswith(name)
+    """Tell whether a name, perhaps cut short, in any case, is that option's.
+
+    What follows a dot is never cut short, and ``queuewarn.*`` is ``queuewarn``: readcf.c.
+    """
+    name, _, part = written.lower().partition(".")
+    whole, _, wanted = option.name.lower().partition(".")
+    same = part.removesuffix(".*") == wanted
+    return same and len(name) >= option.shortest and whole.startswith(name)

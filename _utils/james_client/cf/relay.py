@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from james_client.cf.auth import follow_relay
+from james_client.cf.macro_lines import set_macro
 from james_client.cf.mailers import arguments, set_arguments, set_flag, smtp_mailer
 from james_client.cf.option_lines import comment_out, set_option, settings_folder
 from james_client.cf.text import Cf, CfError, Rule, one_line
@@ -21,14 +20,6 @@ SWITCH = b"hosts files\n"
 FALLBACKS = ("FallbackMXhost", "FallbackSmartHost")
 _FALLBACK_SHOWN = "fall.back.host.net"  # by m4, in the comment of an option that is not set
 
-_RELAY_COMMENT = (
-    b"# who I send unqualified names to if FEATURE(stickyhost) is used",
-    b"# (null means deliver locally)",
-)
-_HUB_COMMENT = (
-    b"# who gets all local email traffic",
-    b"# ($R has precedence for unqualified names if FEATURE(stickyhost) is used)",
-)
 _HUB_RULE = b"R< > $+\t\t\t$: < $H > $1\t\t\ttry hub"
 _RELAY_RULE = b"R< > $+\t\t\t$: < $R > $1\t\t\ttry relay"
 _HUB_SIDES = (b"<>$+", b"$:<$H>$1")
@@ -59,9 +50,9 @@ def edit(cf: Cf, relay: Relay) -> Changes:
         else:
             _move_flags(cf, relay, changes)
             _try_hub(cf, changes)  # which D line counts depends on the rules
-            _set_macro(cf, "S", "smart host", relay.triple, changes)
-            _set_macro(cf, "R", "local relay", relay.triple, changes)
-            _set_macro(cf, "H", "mail hub", relay.triple, changes)
+            set_macro(cf, "S", "smart host", relay.triple, changes)
+            set_macro(cf, "R", "local relay", relay.triple, changes)
+            set_macro(cf, "H", "mail hub", relay.triple, changes)
             set_flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
             set_arguments(cf, relay.mailer, arguments(relay.port), changes)
             follow_relay(cf, relay.host, changes)
@@ -77,65 +68,6 @@ def submission_host(relay: Relay) -> str:
     if relay.host.startswith("[") or (relay.mx_lookup and relay.host != "localhost"):
         return relay.host
     return f"[{relay.host}]"
-
-
-def _set_macro(cf: Cf, name: str, thing: str, value: str, changes: Changes) -> None:
-    old = cf.macro(name)
-    if old == value:
-        return
-    index = cf.macro_index(name)
-    if index is not None:
-        cf.set_macro(name, value, index)
-    else:
-        _new_macro(cf, name, value.encode())
-        if cf.macro(name) != value:
-            raise CfError(f"rules use ${name} above the place where m4 defines D{name}: define it")
-    note(changes, thing, old or None, value)
-
-
-def _new_macro(cf: Cf, name: str, value: bytes) -> None:
-    line = b"D" + name.encode() + value
-    dequote = cf.index_of(b"# dequoting map")
-    if name == "S" or dequote is None:
-        at = _after_definitions(cf)
-        cf.insert(at, line)
-    elif name == "H":
-        _fill_slot(cf, dequote, [*_HUB_COMMENT, line])
-    else:
-        _fill_slot(cf, _hub_group(cf, dequote), [*_RELAY_COMMENT, line])
-
-
-def _hub_group(cf: Cf, dequote: int) -> int:
-    # The line before which m4 writes the local relay: the mail hub's group, or its empty place.
-    for index in range(max(dequote - 5, 0), dequote):
-        if cf.entry(index) == _HUB_COMMENT[0]:
-            return index
-    return dequote - 2 if _blank(cf, dequote - 2) else dequote
-
-
-def _fill_slot(cf: Cf, before: int, lines: Sequence[bytes]) -> None:
-    # m4 leaves an empty line where nothing was defined, and one between the groups.
-    if _blank(cf, before - 1) and _blank(cf, before - 2):
-        cf.insert(before - 2, *lines)
-        cf.remove(before - 2 + len(lines), before - 1 + len(lines))
-    else:
-        cf.insert(before, *lines, b"")
-
-
-def _blank(cf: Cf, index: int) -> bool:
-    return index >= 0 and cf.entry(index) == b""
-
-
-def _after_definitions(cf: Cf) -> int:
-    # Behind the last D or C line that stands before all rulesets.
-    at = 0
-    for index in range(len(cf)):
-        first = cf.entry(index)[:1]
-        if first == b"S":
-            return at or index
-        if first in (b"D", b"C"):
-            at = index + 1
-    return at
 
 
 def _try_hub(cf: Cf, changes: Changes) -> None:

@@ -19,14 +19,16 @@ from james_client.cf.login import (
     require_rules,
 )
 from james_client.cf.mailers import arguments
+from james_client.cf.masquerade import kept_lines
 from james_client.cf.option_lines import m4_option
 from james_client.cf.options import OPTIONS
 from james_client.cf.relay import FALLBACKS, submission_host
 from james_client.cf.text import Cf
+from james_client.cf.timeouts import KINDS, values
 from james_client.changes import Changes
 from james_client.mc.place import Place, find_place, refuse_overrides
 from james_client.mc.text import McError, literal
-from james_client.wishes.settings import Auth, Loop, Relay
+from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 
 __all__ = ["BEGIN", "END", "McError", "McFile", "without_block", "without_quoted_block"]
 
@@ -34,13 +36,18 @@ BEGIN = "dnl # BEGIN sendmail_james: written by Salt, changes between these two 
 END = "dnl # END sendmail_james"
 _TITLES = {
     "loop": "dnl # loop: the relay may greet with this host's own name",
+    "timeouts": "dnl # daemon: how long mail waits",
     "relay": "dnl # relay: where all mail goes",
+    "masquerade": "dnl # relay: what this host's senders are called",
     "auth": "dnl # auth: log in at the relay, send nothing without",
 }
 _MAILERS = {"smtp", "esmtp", "smtp8", "dsmtp", "relay"}
-_CF_MACROS = {"S": "SMART_HOST", "R": "LOCAL_RELAY", "H": "MAIL_HUB"}
+_CF_MACROS = {"S": "SMART_HOST", "R": "LOCAL_RELAY", "H": "MAIL_HUB", "M": "MASQUERADE_NAME"}
 # What FEATURE(`msp') and FEATURE(`nullclient') set themselves, before they write the mailers.
-_OVERWRITTEN = {"SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"}
+_OVERWRITTEN = {
+    *("SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"),
+    *("_MSP_FQHN_", "MASQUERADE_NAME", "_MASQUERADE_ENVELOPE_"),
+}
 _LATE = "_JAMES_LATE_"
 _FOOTER = (
     "dnl # the line behind us writes the mailers and sets some of this itself: once more, then\n"
@@ -53,8 +60,17 @@ _CHECK = (
     "\n')')dnl"
 )
 _QUOTED = re.compile(rb"(?ms)^# %s\n.*?^# %s\n" % (re.escape(BEGIN).encode(), END.encode()))
+# proto.m4 makes two timeouts of this old name, after all else: here they are made before ours.
+_ONE_FOR_BOTH = (
+    "ifdef(`confMESSAGE_TIMEOUT', `ifelse(index(confMESSAGE_TIMEOUT, /), -1,",
+    "`define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)',",
+    "`define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, index(confMESSAGE_TIMEOUT, /)))"
+    "define(`confTO_QUEUEWARN',",
+    "substr(confMESSAGE_TIMEOUT, eval(index(confMESSAGE_TIMEOUT, /) + 1)))')"
+    "undefine(`confMESSAGE_TIMEOUT')')dnl",
+)
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # to m4 a lone carriage return ends no line
-_DEFINE = re.compile(r"define\(`(\w+)', `")
+_DEFINE = re.compile(r"define\(`(\w+)', ")
 _NAME = re.compile(r"define\(`(\w+)'")
 _DEFINE_LATE = re.compile(rf"define\(`{_LATE}', defn\(`{_LATE}'\)`(.*)'\)dnl\Z")
 _MODIFIED = re.compile(r"MODIFY_MAILER_FLAGS\(`(\w+)'")
@@ -143,6 +159,45 @@ class McFile:
             changes |= self._rename("auth", _RULE_HOST, relay.host)
         return changes
 
+    def masquerade(self, cf: Cf, relay: Relay) -> Changes:
+        """Write the section of the senders' domain, as ``cf.masquerade.edit`` edits the cf.
+
+        cf
+            the cf after that edit
+        relay
+            the domain and its exceptions; None for the domain changes nothing
+
+        Returns the section before and after.
+        """
+        if relay.masquerade is None:
+            return {}
+        # Where bare names of programs' mail go is decided by FEATURE(`msp') in this very macro.
+        lines = ["define(`_MSP_FQHN_', _MSP_FQHN_)dnl"] if cf.is_msp else []
+        lines.append(_define("MASQUERADE_NAME", relay.masquerade))
+        # What the features of these names define; they would write a line of their own, too.
+        lines.append("define(`_MASQUERADE_ENVELOPE_', 1)dnl")
+        lines.append("undefine(`_LIMITED_MASQUERADE_')dnl")
+        if kept := kept_lines(relay):
+            text = literal("\n".join([*kept, ""]))[1:-1]
+            lines += f"PUSHDIVERT(5){text}POPDIVERT`'dnl".split("\n")
+        return self._write("masquerade", lines)
+
+    def timeouts(self, daemon: Daemon) -> Changes:
+        """Write the section of the queue's patience, as ``cf.timeouts.edit`` edits the cf.
+
+        daemon
+            ``give_up_after`` and ``warn_after``; with None for both nothing is written
+
+        Returns the section before and after.
+        """
+        wanted = values(daemon)
+        lines = list(_ONE_FOR_BOTH) if wanted else []
+        for timeout, value in wanted.items():
+            lines.append(_option(f"Timeout.{timeout}", value))
+            names = (f"Timeout.{timeout}.{kind}" for kind in KINDS)
+            lines += [f"undefine(`{OPTIONS[name].m4}')dnl" for name in names]
+        return self._write("timeouts", lines) if lines else {}
+
     def loop(self, cf: Cf, relay: Relay, loop: Loop) -> Changes:
         """Write the section of step 3, as ``cf.loop.edit`` edits the cf.
 
@@ -208,7 +263,8 @@ class McFile:
         return "".join(f"{line}\n" for line in [*lines, END]).encode()
 
     def _names(self) -> set[str]:
-        text = "\n".join(line for lines in self._sections.values() for line in lines)
+        lines = (line for lines in self._sections.values() for line in lines)
+        text = "\n".join(line for line in lines if line not in _ONE_FOR_BOTH[:-1])
         names = set(_NAME.findall(text))
         names |= {name + "_MF_" for name in _MODIFIED.findall(text)}
         names |= {"D" + letter for letter, name in _CF_MACROS.items() if name in names}

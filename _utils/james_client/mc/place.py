@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from james_client.cf import timeouts
 from james_client.cf.options import OPTIONS, meant
 from james_client.mc.text import McError, statements
 
@@ -16,12 +17,14 @@ _ANCHOR = re.compile(
 )
 _SMTP = re.compile(rb"(?<!\w)MAILER\(\s*`?smtp(?!\w)")
 _SET = re.compile(rb"(?<!\w)(?:define|undefine|pushdef|popdef)\(\s*`?(\w+)")
+_MASQUERADE = re.compile(rb"(?<!\w)MASQUERADE_AS\(")
+_LIMITED = re.compile(rb"(?<!\w)(?:FEATURE|HACK)\(\s*`?limited_masquerade(?!\w)")
 _FLAGS = re.compile(rb"(?<!\w)MODIFY_MAILER_FLAGS\(\s*`?(\w+)")
 _INCLUDE = re.compile(rb"(?<!\w)(?:s?include|DOMAIN|SITECONFIG)\(")
 _DIVERSION = re.compile(
     rb"(LOCAL_CONFIG|LOCAL_RULESETS|LOCAL_RULE_[0-3]|LOCAL_NET_CONFIG|MAILER_DEFINITIONS)(?!\w)"
 )
-_MACRO = re.compile(rb"D\{?([SRH])(?!\w*\})\}?")
+_MACRO = re.compile(rb"D\{?([SRHM])(?!\w*\})\}?")
 _OPTION = re.compile(rb"O(?:\s+(?P<name>[A-Za-z0-9]+)|(?P<letter>[A-Za-z]))")
 _RULESET = re.compile(rb"S(authinfo|tls_rcpt)(?!\w)")
 _MAILER = re.compile(rb"M(\w+)\s*,")
@@ -101,6 +104,8 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
 def _m4_names(code: bytes, written: bool) -> list[str]:
     names = [match[1].decode() for match in _SET.finditer(code)]
     names += [match[1].decode() + "_MF_" for match in _FLAGS.finditer(code)]
+    names += ["MASQUERADE_NAME"] * bool(_MASQUERADE.search(code))
+    names += ["_LIMITED_MASQUERADE_"] * bool(_LIMITED.search(code))
     # Once the mailers are written, their flags and arguments come too late to do harm.
     return [name for name in names if not (written and name.endswith(("_MAILER_ARGS", "_MF_")))]
 
@@ -113,7 +118,8 @@ def _cf_lines(code: bytes, section: bytes) -> list[str]:
     if match := _OPTION.match(code):
         # LOCAL_CONFIG stands before m4's own options, of which the last one counts.
         early = section in (b"", b"LOCAL_CONFIG")
-        names += [f"O {name}{' in LOCAL_CONFIG' * early}" for name in _options(match)]
+        found = [*_options(match), *timeouts.named(code)]
+        names += [f"O {name}{' in LOCAL_CONFIG' * early}" for name in found]
     if match := _RULESET.match(code):
         names.append("S" + match[1].decode())
     if match := _MAILER.match(code):

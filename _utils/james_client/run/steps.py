@@ -15,6 +15,7 @@ from pathlib import Path
 
 from james_client.cf import auth as cf_auth
 from james_client.cf import loop as cf_loop
+from james_client.cf import masquerade, timeouts
 from james_client.cf import relay as cf_relay
 from james_client.changes import Changes, HostChanges
 from james_client.files.snapshot import Snapshot
@@ -25,14 +26,17 @@ from james_client.wishes.settings import Auth
 
 
 def daemon(plan: Plan) -> HostChanges:
-    """Turn the platform's knobs: run queues, listen nowhere (how-to, step 1)."""
+    """Turn the platform's knobs: run queues, listen nowhere (how-to, step 1); set the patience."""
     changes: HostChanges = {}
     for knob in plan.platform.knobs:
         data, what = turn(knob, plan.data(knob.file), plan.intervals())
         if what:
             plan.put(knob.file, data, 0o644)
             changes[knob.file] = what
-    return changes
+    wish = plan.settings.daemon
+    if wish.give_up_after is None and wish.warn_after is None:
+        return changes
+    return changes | plan.edit(lambda cf: timeouts.edit(cf, wish), lambda mc, _: mc.timeouts(wish))
 
 
 def relay(plan: Plan) -> HostChanges:
@@ -47,7 +51,8 @@ def relay(plan: Plan) -> HostChanges:
     for path in plan.gone("relayed"):
         changes[path] = {"hosts": {"old": "files", "new": None}}
     return changes | plan.edit(
-        lambda cf: cf_relay.edit(cf, wish), lambda mc, cf: mc.relay(cf, wish)
+        lambda cf: cf_relay.edit(cf, wish) | masquerade.edit(cf, wish),
+        lambda mc, cf: mc.relay(cf, wish) | mc.masquerade(cf, wish),
     )
 
 

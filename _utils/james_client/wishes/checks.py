@@ -20,6 +20,9 @@ ANSWER_BYTES = 252
 """Bytes of one value that ruleset authinfo can answer with: a token of its rules holds MAXNAME, 256
 bytes in all versions, ``"P=`` and ``"`` included; prescan() in parseaddr.c, getauth()."""
 
+NEVER = "never"
+"""In place of an interval: not at all."""
+
 # Words that m4 expands even without a parenthesis, each time it reads them again; lower and
 # strcasecmp are sendmail's own (cf.m4), whose other names are in capitals.
 _M4_WORD = re.compile(
@@ -47,6 +50,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _MAILER = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 _INTERVAL = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+_SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _LOCAL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _ADDRESS = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9._+=!%-]{0,99}(?:@(?P<host>[A-Za-z0-9.-]+|\[[A-Za-z0-9.:]+\]))?"
@@ -147,26 +151,55 @@ def check_mailer(value: Any, path: str) -> str:
     return _no_m4_word(name, path)
 
 
-def interval(high: int) -> Callable[[Any, str], str]:
-    """Make a checker for an interval in sendmail's units, 1 second to ``high`` seconds (op 5.6)."""
+def interval(high: int, *words: str) -> Callable[[Any, str], str]:
+    """Make a checker for an interval in sendmail's units, 1 second to ``high`` seconds (op 5.6).
+
+    words
+        what may stand in its place
+    """
 
     def check(value: Any, path: str) -> str:
         wanted = f"an interval such as 10m, 1h30m or 5s, 1s to {high // 3600}h"
+        wanted = ", or ".join([wanted, *words])
+        if isinstance(value, str) and value in words:
+            return value
         found = matched(value, path, wanted, _INTERVAL)
-        numbers = found.groups()
-        sizes = (604800, 86400, 3600, 60, 1)
-        if any(len(n or "") > 6 for n in numbers):
-            raise refuse(path, wanted, value)
-        if not 1 <= sum(int(n or 0) * size for n, size in zip(numbers, sizes, strict=True)) <= high:
+        if any(len(n or "") > 6 for n in found.groups()) or not 1 <= seconds(found.group()) <= high:
             raise refuse(path, wanted, value)
         return found.group()
 
     return check
 
 
+def seconds(text: str, unit: str = "s") -> int:
+    """Give the seconds of an interval as sendmail counts them: convtime() in convtime.c.
+
+    unit
+        the letter of a number that has none
+    """
+    found = re.findall(r"([0-9]{1,9})([wdhms]?)", text)
+    return sum(int(number) * _SECONDS[letter or unit] for number, letter in found)
+
+
 def check_local_part(value: Any, path: str) -> str:
     """Accept one name as class L holds them: no domain, no ``+tag``."""
     return matched(value, path, "a local name of letters, digits and ._-", _LOCAL_PART).group()
+
+
+def check_domain(value: Any, path: str) -> str:
+    """Accept a domain's name, as it stands behind an address's @, and give it in lower case."""
+    wanted = "a domain such as example.org"
+    name = value.lower() if isinstance(value, str) else ""
+    if not _HOST_NAME.fullmatch(name) or len(name) > 253 or name.rpartition(".")[2].isdigit():
+        raise refuse(path, wanted, value)
+    return _no_m4_word(name, path)
+
+
+def check_masquerade_exception(value: Any, path: str) -> str:
+    """Accept a user, or a host with an @ before it, who keeps his address (classes E and N)."""
+    if isinstance(value, str) and value.startswith("@"):
+        return "@" + check_domain(value[1:], path)
+    return _no_m4_word(check_local_part(value, path), path)
 
 
 def check_address(value: Any, path: str) -> str:

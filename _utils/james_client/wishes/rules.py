@@ -24,6 +24,8 @@ def contradictions(
         tells whether a host is this very one; asked only where that matters
     """
     yield from _dns(built)
+    yield from _patience(built)
+    yield from _masquerade(built)
     if built["auth"].get("enabled"):
         yield from _login(built)
         yield from _port(built, unprivileged_from, is_here)
@@ -38,6 +40,29 @@ def _dns(built: Built) -> Iterator[str]:
     relay = built["relay"]
     if relay.get("mx_lookup") and relay.get("dns") is False:
         yield _wrong("relay:mx_lookup", "false, since relay:dns is false", True)
+
+
+def _patience(built: Built) -> Iterator[str]:
+    """Refuse mail that is given up at its first retry, and a warning that comes too late."""
+    daemon = built["daemon"]
+    last, warn = daemon.get("give_up_after"), daemon.get("warn_after")
+    if last is None:
+        return
+    for key in ("queue_interval", "programs_interval"):
+        if key in daemon and allowed.seconds(daemon[key]) >= allowed.seconds(last):
+            yield _wrong("daemon:give_up_after", f"more than daemon:{key} ({daemon[key]})", last)
+    if warn and warn != allowed.NEVER and allowed.seconds(warn) >= allowed.seconds(last):
+        yield _wrong(
+            "daemon:warn_after", f"less than daemon:give_up_after ({last}), or never", warn
+        )
+
+
+def _masquerade(built: Built) -> Iterator[str]:
+    relay = built["relay"]
+    names = relay.get("masquerade_except")
+    if names and "masquerade" in relay and relay["masquerade"] is None:
+        wanted = "no name, since relay:masquerade is not set"
+        yield _wrong("relay:masquerade_except", wanted, ", ".join(names))
 
 
 def _login(built: Built) -> Iterator[str]:

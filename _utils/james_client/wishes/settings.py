@@ -26,15 +26,23 @@ class Package:
 
 @dataclass(frozen=True)
 class Daemon:
-    """Hold the queue runners' intervals, in sendmail's units (``10m``, ``5s``)."""
+    """Hold the queue runners' intervals, in sendmail's units (``10m``, ``5s``), and their patience.
+
+    What is None stays as the cf says.
+    """
 
     queue_interval: str
     programs_interval: str
+    give_up_after: str | None
+    warn_after: str | None
 
 
 @dataclass(frozen=True)
 class Relay:
-    """Say where mail goes: host and port of James, the mailer, and what stays local."""
+    """Say where mail goes: host and port of James, the mailer, what stays local, and from whom.
+
+    ``masquerade`` None leaves the senders as they are.
+    """
 
     host: str
     mailer: str
@@ -43,6 +51,8 @@ class Relay:
     dns: bool
     switch_file: str
     stay_local: tuple[str, ...]
+    masquerade: str | None
+    masquerade_except: tuple[str, ...]
 
     @property
     def triple(self) -> str:
@@ -131,6 +141,7 @@ class Settings:
 
 Check = Callable[[Any, str], Any]
 _DAY = 86400
+_YEAR = 365 * _DAY
 
 SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
     "package": (Package, {"install": check_bool, "replace_mta": check_bool}),
@@ -139,6 +150,8 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
         {
             "queue_interval": allowed.interval(_DAY),
             "programs_interval": allowed.interval(_DAY),
+            "give_up_after": optional(allowed.interval(_YEAR)),
+            "warn_after": optional(allowed.interval(_YEAR, allowed.NEVER)),
         },
     ),
     "relay": (
@@ -151,6 +164,10 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "dns": check_bool,
             "switch_file": allowed.check_switch_file,
             "stay_local": list_of(allowed.check_local_part, "local names"),
+            "masquerade": optional(allowed.check_domain),
+            "masquerade_except": list_of(
+                allowed.check_masquerade_exception, "users, and hosts with @ before them"
+            ),
         },
     ),
     "loop": (Loop, {"check": check_bool}),
