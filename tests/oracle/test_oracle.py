@@ -10,10 +10,11 @@ from itertools import permutations, product
 import pytest
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf, CfError
+from james_client.cf.timeouts import read
 from james_client.mc.block import BEGIN, END
 from james_client.wishes.settings import Auth
 
-from oracle.m4 import AUTH, LASTING, STEPS, WISHES, Tree, Wishes, apply
+from oracle.m4 import AUTH, DAEMON, LASTING, STEPS, WISHES, Tree, Wishes, apply
 from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants
 
 EVERY = WISHES | LASTING
@@ -153,6 +154,22 @@ def test_a_default_of_the_sites_own_keeps_its_bytes(tree: Tree) -> None:
     cf, source = apply(tree.build(mc), mc, Wishes())
     assert b"\nO DefaultAuthInfo=/etc/mail/other\n" in cf
     assert cf == tree.build(source)
+
+
+@pytest.mark.parametrize("only", ["give_up_after", "warn_after"])
+@pytest.mark.parametrize(
+    "name", ["timeouts in one", "timeout of the old name", "timeouts of each kind", "no timeouts"]
+)
+def test_one_timeout_alone_leaves_the_other_to_the_site(
+    name: str, only: str, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]
+) -> None:
+    stock = build(corpus[name])
+    wish = replace(DAEMON, **{only: "36h"})
+    cf, mc = apply(stock, corpus[name], Wishes(daemon=wish), ["daemon"])
+    assert cf == build(mc) != stock
+    mine, other = ("give_up", "warn") if only == "give_up_after" else ("warn", "give_up")
+    assert set(getattr(read(Cf(cf)), mine).values()) == {36 * 3600}
+    assert getattr(read(Cf(cf)), other) == getattr(read(Cf(stock)), other)
 
 
 def test_only_two_flags_are_in_another_order_where_the_site_adds_flag_0(tree: Tree) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from james_client.cf import auth, loop, relay
+from james_client.cf import auth, loop, masquerade, relay, timeouts
 from james_client.cf.text import Cf
 from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 from oracle.m4 import AUTH, DAEMON, LOOP, RELAY
@@ -24,6 +24,11 @@ DS
 Kdequote dequote
 C{L}root
 CL admin
+
+
+
+# my name for error messages
+#DnMAILER-DAEMON
 DZ8.17.1
 #   Options   #
 O DeliveryMode=background
@@ -32,6 +37,9 @@ O HelpFile=/etc/mail/helpfile
 #O AuthMechanisms=EXTERNAL GSSAPI
 #O DefaultAuthInfo=/etc/mail/default-auth-info
 #O AuthOptions
+O Timeout.queuereturn=5d
+#O Timeout.queuereturn.normal=5d
+O Timeout.queuewarn=4h
 Sparse=0
 R$* < @ $* > $*		$: $>MailerToTriple < $S > $1 < @ $2 > $3	glue on smarthost name
 SLocal_localaddr
@@ -43,6 +51,10 @@ R$+			$: <> $1
 
 R< > $+			$: < > < $1 <> $&h >		nope, restore +detail
 R< > < $+ <> + $* >	$: < > < $1 + $2 >		check whether +detail
+SMasqHdr=93
+R$* < @ *LOCAL* >	$@ $1 < @ $j . >
+SMasqEnv=94
+R$* < @ *LOCAL* > $*	$: $1 < @ $j . > $2
 Stls_rcpt
 R$*			$@ OK
 Sauthinfo
@@ -73,7 +85,9 @@ class Wishes:
 
 
 def every_step(cf: Cf, wishes: Wishes) -> None:
-    """Apply all three steps to a cf."""
+    """Apply all steps to a cf."""
+    timeouts.edit(cf, wishes.daemon)
     relay.edit(cf, wishes.relay)
+    masquerade.edit(cf, wishes.relay)
     loop.edit(cf, wishes.relay, wishes.loop)
     auth.edit(cf, wishes.auth, wishes.relay)

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from james_client.answers import waiting
 from james_client.files import back
 from james_client.james.account import answer, checks, in_words
 from james_client.mta import processes
-from james_client.mta import queue as sendmail_queue
 from james_client.run import owed, proof, service
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
@@ -84,18 +84,6 @@ def _routes(plan: Plan) -> Part:
     return shown, wrong
 
 
-def _waiting(plan: Plan) -> Part:
-    """Show how many messages wait in each queue, and why."""
-    for path in plan.cf_paths():
-        plan.cf(path)  # of what is no cf, a planted credential file, sendmail would quote each line
-    found: dict[str, Any] = {}
-    for name, cf in zip(("queue", "programs' queue"), plan.cf_paths(), strict=False):
-        seen = sendmail_queue.listing(cf, binary=plan.platform.sendmail)
-        found[name] = {"messages": seen.total, "reasons": seen.reasons()}
-    wrong = [f"{name}: {one['messages']} messages wait" for name, one in found.items()]
-    return found, [said for said, one in zip(wrong, found.values(), strict=True) if one["messages"]]
-
-
 def _james(plan: Plan) -> Part:
     found = checks(plan.settings, patient=False)
     return {check.what: answer(check) for check in found}, in_words(found)
@@ -123,7 +111,7 @@ PARTS: dict[str, Callable[[Plan], Part]] = {
     "files": _files,
     "differs from the pillar": _drift,
     "routes": _routes,
-    "waiting": _waiting,
+    "waiting": waiting.look,
     "James": _james,
     "after a rebuild": _rebuild,
 }

@@ -30,7 +30,7 @@ _TIMEOUTS = ("queuereturn", "queuewarn")
 _NAMED = re.compile(rb"O\s+(?i:timeo(?:ut?)?\.(queuereturn|queuewarn)(?:\.([a-z*-]+))?)\s*=?\s*")
 # Older forms: ``Orqueuereturn=5d,queuewarn=4h`` and ``OT5d/4h``, each also by its long name.
 _LIST = re.compile(rb"O(?:r|\s+(?i:timeo(?:ut?)?)\s*=)")
-_ITEM = re.compile(rb"(?i)(?<![a-z])(queuereturn|queuewarn)(?:\.([a-z*-]+))?[=:]([^,\s]*)")
+_ITEM = re.compile(rb"(?i)(?:\A|,)\s*(queuereturn|queuewarn)(?:\.([a-z*-]+))?[=:]([^,\s]*)")
 _PAIR = re.compile(rb"O(?:T|\s+(?i:queuet[a-z]*)\s*=)\s*([^/\s]*)(?:/([^\s]*))?")
 
 
@@ -130,9 +130,10 @@ def _in_line(index: int, body: bytes) -> Iterator[_Place]:
     if match := _NAMED.match(body):
         span = (match.end(), len(body.rstrip()))
         yield _Place(index, *_meant(match[1], match[2]), span, named=True)
-    elif _LIST.match(body):
-        for item in _ITEM.finditer(body):
-            yield _Place(index, *_meant(item[1], item[2]), item.span(3))
+    elif match := _LIST.match(body):
+        for item in _ITEM.finditer(body[match.end() :]):
+            start, stop = (match.end() + end for end in item.span(3))
+            yield _Place(index, *_meant(item[1], item[2]), (start, stop))
     elif match := _PAIR.match(body):
         for number, timeout in enumerate(_TIMEOUTS, 1):
             if match[number]:

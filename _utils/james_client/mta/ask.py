@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +138,34 @@ def names(cf: Path | str, letter: str, *, binary: str, timeout: float = TIMEOUT)
     said = _test_mode(cf, f"$={letter}", binary, timeout)
     return tuple(sorted(line for line in said.splitlines() if line))
 
+
+def senders(
+    cf: Path | str,
+    mailer: str,
+    addresses: Sequence[str],
+    *,
+    binary: str,
+    timeout: float = TIMEOUT,
+) -> list[tuple[str, str]]:
+    """Return what a mailer makes of each sender: in the envelope, and in a header.
+
+    mailer
+        its name; its own rulesets (``S=``) are what is asked
+    addresses
+        senders at this host: another host's name would be looked up in the DNS
+
+    Raises ProcessError when sendmail cannot read the cf, or has no such mailer. Source: operations
+    guide, 5.1.1 (`/tryflags`, `/try`).
+    """
+    tries = [f"/try {mailer} {address}" for address in addresses]
+    commands = "\n".join(["/tryflags ES", *tries, "/tryflags HS", *tries])
+    said = _REWRITTEN.findall(_test_mode(cf, commands, binary, timeout))
+    if len(said) != 2 * len(tries):
+        raise ProcessError(f"{cf}: sendmail does not say what mailer {mailer} makes of a sender")
+    return list(zip(said[: len(tries)], said[len(tries) :], strict=True))
+
+
+_REWRITTEN = re.compile(r"(?m)^Rcode = \d+, addr = (.*)$")
 
 # Warnings about the cf stand before it, the first prompt after it.
 _TEST_MODE = re.compile(r"^ADDRESS TEST MODE.*\nEnter <ruleset> <address>\n> ", re.MULTILINE)

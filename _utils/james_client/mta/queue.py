@@ -117,6 +117,60 @@ def find(folders: Sequence[str], token: str) -> list[Found]:
     return [found for folder in folders for found in _find(Path(folder), token.encode())]
 
 
+@dataclass(frozen=True)
+class Aged:
+    """A queued message's age: when it was submitted (seconds since 1970), and how long it may wait.
+
+    `kind` is what sendmail's timeouts tell apart: normal, urgent, non-urgent or dsn. `returnable`
+    says whether it has a sender to go back to.
+    """
+
+    submitted: int
+    kind: str
+    returnable: bool
+
+
+def ages(folders: Sequence[str]) -> list[Aged]:
+    """Return the age of each queued message, the oldest first.
+
+    Source: operations guide, appendix B (T, F, S and H lines of a qf file).
+    """
+    found: list[Aged] = []
+    for folder in folders:
+        with _places(Path(folder)) as places:
+            heads = [_read(place, name) for place in places.values() for name in _controls(place)]
+        for head in heads:
+            if submitted := re.search(rb"(?m)^T([0-9]{1,12})$", head):
+                returnable = re.search(rb"(?m)^S<>$", head) is None
+                found.append(Aged(int(submitted[1]), _kind(head), returnable))
+    return sorted(found, key=lambda one: one.submitted)
+
+
+# The P lines that m4 writes; what is in none of them is of normal precedence.
+_PRECEDENCE = {
+    "special-delivery": "urgent",
+    **dict.fromkeys(("list", "bulk", "junk"), "non-urgent"),
+}
+
+
+def _kind(head: bytes) -> str:
+    """Return which of sendmail's timeouts holds for a message: eatheader() in headers.c."""
+    priority = _header(head, b"priority")
+    if priority in ("urgent", "normal", "non-urgent"):
+        return priority
+    if re.search(rb"(?m)^F[a-zA-Z0-9]*r", head):
+        return "dsn"
+    body = _header(head, b"content-type")
+    if re.match(r"multipart/report\b.*\breport-type ?= ?\"?delivery-status", body):
+        return "dsn"
+    return _PRECEDENCE.get(_header(head, b"precedence"), "normal")
+
+
+def _header(head: bytes, name: bytes) -> str:
+    found = re.search(rb"(?mi)^H(?:\?[^?\n]*\?)*%b:[ \t]*(.*(?:\n[ \t].*)*)" % name, head)
+    return " ".join(found[1].decode("utf-8", "replace").lower().split()) if found else ""
+
+
 def _find(folder: Path, token: bytes) -> Iterator[Found]:
     with _places(folder) as places:
         for below, place in places.items():

@@ -21,13 +21,15 @@ from james_client.run.plan import Plan, RunError, naming
 from james_client.scratch import scratch
 from james_client.wishes.settings import Settings
 
+_NOBODY = "no-such-user"
+
 
 def prove(plan: Plan) -> list[str]:
     """Check the candidates that a run would change, and return what was proved, in words.
 
     Each cf is parsed by sendmail (``-bC``); where the relay step ran, every address form must reach
-    James by a mailer that exists (``-bt``); an mc must build a cf that lacks nothing. Raises
-    RunError or ProcessError, naming the route.
+    James by a mailer that exists, from senders of the wanted domain (``-bt``); an mc must build a
+    cf that lacks nothing. Raises RunError or ProcessError, naming the route.
     """
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path: candidate.before for candidate in plan.candidates()}
@@ -44,6 +46,7 @@ def prove(plan: Plan) -> list[str]:
                 ask.check(str(copy), binary=plan.platform.sendmail)
                 if "relayed" in plan.taken and plan.settings.verify.routes:
                     notes.append(prove_routes(str(copy), plan, path))
+                    notes.append(prove_senders(str(copy), plan, path))
             except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
@@ -79,7 +82,7 @@ def prove_cf(plan: Plan, candidates: Sequence[Candidate]) -> None:
 def address_forms(settings: Settings) -> list[str]:
     """Return the how-to's five address forms and root's, with the pillar's own addresses."""
     name, remote = settings.verify.local_user, settings.verify.remote_address
-    forms = ["root", name, "no-such-user", f"{name}+tag"]
+    forms = ["root", name, _NOBODY, f"{name}+tag"]
     forms += [f"{name}@localhost", f"{name}@{socket.getfqdn()}", remote]
     return list(dict.fromkeys(forms))
 
@@ -133,6 +136,37 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
             "local belong in pillar sendmail_james:relay:stay_local"
         )
     return f"by {title} {len(forms)} address forms reach James"
+
+
+def prove_senders(cf_path: str, plan: Plan, title: str) -> str:
+    """Return in words that a cf gives this host's senders their domain, or raise RunError.
+
+    Empty where the pillar wants no such domain.
+
+    title
+        what to call the file in an error
+    """
+    relay, binary = plan.settings.relay, plan.platform.sendmail
+    if relay.masquerade is None:
+        return ""
+    local, exposed, kept = (ask.names(cf_path, letter, binary=binary) for letter in "wEN")
+    # "[192.0.2.1]" is an address and no name; one process answers for many, not for any number.
+    hosts = [host for host in local if host[:1] != "[" and not f".{host}".endswith(_dotted(kept))]
+    asked = [f"{_NOBODY}@{host}" for host in hosts[:100]] + list(exposed[:100])
+    mailer = "relay" if _is_msp(cf_path) else relay.mailer
+    for sender, seen in zip(asked, ask.senders(cf_path, mailer, asked, binary=binary), strict=True):
+        right = [relay.masquerade] if "@" in sender else local
+        if wrong := [one for one in seen if one.rpartition("@")[2].lower() not in right]:
+            raise RunError(
+                f"{title}: sender {sender} would leave as {wrong[0]}, expected one at "
+                f"{' or '.join(right)}: look for what else rewrites it (genericstable), or set "
+                "sendmail_james:verify:routes to false"
+            )
+    return f"by {title} senders at {len(hosts)} names of this host are at {relay.masquerade}"
+
+
+def _dotted(hosts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f".{host}" for host in hosts)
 
 
 def _prove_rebuild(plan: Plan, mc: str, cf: str) -> None:

@@ -197,9 +197,10 @@ def check_domain(value: Any, path: str) -> str:
 
 def check_masquerade_exception(value: Any, path: str) -> str:
     """Accept a user, or a host with an @ before it, who keeps his address (classes E and N)."""
+    wanted = "a user's name, or a host such as @shop.example.org"
     if isinstance(value, str) and value.startswith("@"):
         return "@" + check_domain(value[1:], path)
-    return _no_m4_word(check_local_part(value, path), path)
+    return _no_m4_word(matched(value, path, wanted, _LOCAL_PART).group(), path)
 
 
 def check_address(value: Any, path: str) -> str:

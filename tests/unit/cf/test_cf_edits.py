@@ -17,6 +17,8 @@ def test_all_three_steps_make_james_the_only_way_out() -> None:
     every_step(cf, Wishes())
     assert facts(cf) == {
         "submission program": False,
+        "senders' domain": None,
+        "senders that keep their address": [],
         "smart host": "esmtp:localhost",
         "local relay": "esmtp:localhost",
         "mail hub": "esmtp:localhost",
@@ -26,6 +28,8 @@ def test_all_three_steps_make_james_the_only_way_out() -> None:
         "flags": "mDFMuXak0",
         "arguments": "TCP $h",
         "names kept local": ["root", "admin"],
+        "Timeout.queuereturn": "5d",
+        "Timeout.queuewarn": "4h",
         "ServiceSwitchFile": None,
         "FallbackMXhost": None,
         "FallbackSmartHost": None,

@@ -10,11 +10,11 @@ from difflib import SequenceMatcher
 from cf_world import AUTH, CF, RELAY, SUBMIT, Wishes, every_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from james_client.cf import auth, loop, relay
+from james_client.cf import auth, loop, masquerade, relay, timeouts
 from james_client.cf.facts import facts, missing
 from james_client.cf.text import Cf, CfError
 from james_client.files.merge import take_out
-from oracle.m4 import WISHES
+from oracle.m4 import LASTING, WISHES
 
 LINES = st.sampled_from(
     [
@@ -23,6 +23,15 @@ LINES = st.sampled_from(
         b"",
         b"DSother.example.com",
         b"D{S}braces",
+        b"DMother.example.com",
+        b"C{E}root",
+        b"# my name for error messages",
+        b"R$* < @ *LOCAL* >\t$@ $1 < @ $j . >",
+        b"R$+\t$@ $>MasqHdr $1",
+        b"SMasqHdr=93",
+        b"OT3d/2h",
+        b"O Timeout.queuereturn.urgent=1d",
+        b"O timeo.queuewarn.* = 3h",
         b"DHhub",
         b"Cw a b c",
         b"CLroot",
@@ -73,7 +82,7 @@ def files(draw: st.DrawFn) -> bytes:
     return ending.join(lines)
 
 
-WANTED = st.sampled_from(list(WISHES.values()))
+WANTED = st.sampled_from([*WISHES.values(), *LASTING.values()])
 MANY = settings(max_examples=200)
 
 
@@ -110,7 +119,9 @@ def test_a_second_time_changes_nothing(data: bytes, wishes: Wishes) -> None:
     if cf is not None:
         once = cf.render()
         again = Cf(once)
+        assert timeouts.edit(again, wishes.daemon) == {}
         assert relay.edit(again, wishes.relay) == {}
+        assert masquerade.edit(again, wishes.relay) == {}
         assert loop.edit(again, wishes.relay, wishes.loop) == {}
         assert auth.edit(again, wishes.auth, wishes.relay) == {}
         assert again.render() == once
@@ -125,8 +136,10 @@ def test_taking_out_gives_back_what_was_there(data: bytes, wishes: Wishes) -> No
 
 
 OWNED = re.compile(
-    rb"D\{?[SRH]|D\{MTAHost|#?O\s+(Auth|auth|DefaultAuth|DeliveryMode|ServiceSwitch|Fallback)|O[dV]"
+    rb"D\{?[SRHM]|D\{MTAHost|#?O\s+(Auth|auth|DefaultAuth|DeliveryMode|ServiceSwitch|Fallback)|O[dV]"
     rb"|M(esmtp|relay|smtp)|R< > \$\+\t+\$: < \$[HR] > \$1|R.*(auth_type|James|\$\|)"
+    rb"|#?O\s+(?i:timeo)\w*\.queue|OT|C\{[EN]\}|R.*\$=E|R.*\*LOCAL\*|R\$\* < @ \$.* \$M"
+    rb"|R\$\* < @ \$\+ @ .*\$M|R\$\+\t+\$@ \$>MasqHdr|# (sendmail_james|special|handle)"
     rb"|R.*jamesauth|Kjamesauth|# (who|\(null|\(\$R)|\s*\Z"
 )
 

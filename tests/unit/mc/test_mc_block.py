@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from cf_world import AUTH, CF, LOOP, RELAY, SUBMIT, Wishes, every_step
+from cf_world import AUTH, CF, DAEMON, LOOP, RELAY, SUBMIT, Wishes, every_step
 from hypothesis import example, given
 from hypothesis import strategies as st
 from james_client.cf.text import Cf
@@ -24,15 +24,21 @@ dnl MAILER(`smtp')
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 """
+LASTING = Wishes(
+    relay=replace(RELAY, masquerade="example.org", masquerade_except=("root",)),
+    daemon=replace(DAEMON, give_up_after="10d", warn_after="never"),
+)
 MSP = MC[: MC.index(b"MAILER(`local')")] + b"FEATURE(`msp', `[127.0.0.1]')dnl\n"
 
 
 def edited(data: bytes, cf: bytes = CF, wishes: Wishes | None = None) -> bytes:
-    """Give the mc with all three sections."""
+    """Give the mc with all sections that are wanted."""
     wishes = wishes or Wishes()
     config, mc = Cf(cf), McFile(data)
     every_step(config, wishes)
+    mc.timeouts(wishes.daemon)
     mc.relay(config, wishes.relay)
+    mc.masquerade(config, wishes.relay)
     mc.loop(config, wishes.relay, wishes.loop)
     mc.auth(config, wishes.auth, wishes.relay)
     return mc.render()
@@ -88,6 +94,7 @@ def test_nothing_is_written_where_nothing_is_wanted() -> None:
     mc = McFile(MSP)
     assert mc.loop(Cf(SUBMIT), RELAY, LOOP) == {}
     assert mc.auth(Cf(SUBMIT), None, RELAY) == {}
+    assert mc.masquerade(Cf(SUBMIT), RELAY) == mc.timeouts(DAEMON) == {}
     assert mc.auth(Cf(SUBMIT), replace(AUTH, programs="none"), RELAY) == {}
     assert mc.render() == MSP
 
@@ -107,6 +114,19 @@ def test_nothing_is_written_where_nothing_is_wanted() -> None:
         ("LOCAL_CONFIG\nO FallbackSmartHost=other", "O FallbackSmartHost in LOCAL_CONFIG"),
         ("LOCAL_CONFIG\nO fallbackm=other", "O FallbackMXhost in LOCAL_CONFIG"),
         ("LOCAL_CONFIG\nOVother", "O FallbackMXhost in LOCAL_CONFIG"),
+        ("define(`confTO_QUEUERETURN', `1d')dnl", "confTO_QUEUERETURN"),
+        ("define(`confTO_QUEUEWARN_DSN', `1h')dnl", "confTO_QUEUEWARN_DSN"),
+        ("define(`confMESSAGE_TIMEOUT', `1d')dnl", "confMESSAGE_TIMEOUT"),
+        ("LOCAL_RULESETS\nO Timeout.queuereturn=1d", "O Timeout.queuereturn"),
+        ("LOCAL_RULESETS\nO timeo.queuewarn.* = 1h", "O Timeout.queuewarn"),
+        ("LOCAL_RULESETS\nO Timeout.queuereturn.non-urgent=1d", "O Timeout.queuereturn.non-urgent"),
+        ("LOCAL_RULESETS\nOT1d", "O Timeout.queuereturn"),
+        ("LOCAL_RULESETS\nO QueueTimeout=1d", "O Timeout.queuereturn"),
+        ("LOCAL_RULESETS\nOrqueuewarn=1h", "O Timeout.queuewarn"),
+        ("MASQUERADE_AS(`other.example')dnl", "MASQUERADE_NAME"),
+        ("define(`MASQUERADE_NAME', `other.example')dnl", "MASQUERADE_NAME"),
+        ("FEATURE(`limited_masquerade')dnl", "_LIMITED_MASQUERADE_"),
+        ("LOCAL_CONFIG\nDMother.example", "DM"),
     ],
 )
 def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name: str) -> None:
@@ -115,13 +135,28 @@ def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name:
     mailers = "move it before line 9 \\(MAILER\\(`local'\\)dnl\\)"
     said = rf"line {line}: '{name}' is set here .*{mailers}.* mc:manage"
     with pytest.raises(McError, match=said) as caught:
-        edited(data)
+        edited(data, wishes=LASTING)
     assert caught.value.line == line
+
+
+def test_what_the_pillar_leaves_out_is_the_sites_behind_the_block_too() -> None:
+    late = (
+        b"MASQUERADE_AS(`x.example')dnl\ndefine(`confTO_QUEUEWARN', `1h')dnl\nLOCAL_CONFIG\nDMx\n"
+    )
+    assert edited(MC + late).endswith(late)
+    only = Wishes(daemon=replace(DAEMON, give_up_after="10d"))
+    assert edited(MC + late, wishes=only).endswith(late)
 
 
 @pytest.mark.parametrize(
     "harmless",
     [
+        "LOCAL_CONFIG\nOT1d/1h",
+        "LOCAL_CONFIG\nO Timeout.queuereturn=1d",
+        "LOCAL_RULESETS\nO Timeout.ident=1d",
+        "EXPOSED_USER(`root')dnl",
+        "MASQUERADE_DOMAIN(`x.example')dnl",
+        "FEATURE(`masquerade_envelope')dnl",
         "dnl define(`SMART_HOST', `other')",
         "define(`confTO_IDENT', `0')dnl",
         "define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl comes too late",
@@ -130,7 +165,8 @@ def test_a_line_of_the_site_that_would_win_is_refused_by_number(late: str, name:
     ],
 )
 def test_a_line_that_does_no_harm_is_left_alone(harmless: str) -> None:
-    assert edited(MC + harmless.encode() + b"\n").endswith(harmless.encode() + b"\n")
+    text = harmless.encode() + b"\n"
+    assert edited(MC + text, wishes=LASTING).endswith(text)
 
 
 def test_flags_set_between_the_block_and_the_smtp_mailer_are_refused() -> None:
@@ -234,6 +270,15 @@ def test_what_programs_do_is_said_in_the_submit_mc_alone(programs: str) -> None:
     mail, submit = edited(MC, wishes=wishes), edited(MSP, SUBMIT, wishes)
     assert b"`Sauthinfo'" in mail and b"confDELIVERY_MODE" not in mail
     assert (b"`Sauthinfo'" in submit) is (b"confDELIVERY_MODE" in submit) is (programs == "queue")
+
+
+def test_a_section_is_read_again_as_it_was_written() -> None:
+    for data, stock in ((MC, CF), (MSP, SUBMIT)):
+        once = edited(data, stock, LASTING)
+        assert edited(once, stock, LASTING) == once
+        assert edited(once, stock, Wishes()) == once, "taken back from a clean file only"
+        other = Wishes(relay=replace(RELAY, masquerade="m.example"), daemon=LASTING.daemon)
+        assert edited(once, stock, other) == edited(data, stock, other)
 
 
 @pytest.mark.parametrize("required", [False, True])

@@ -22,6 +22,7 @@ BOOL = f"(YAML's yes, no, on and off too: {WORD})"
 HOST = "a host name, [192.0.2.1] or [IPv6:2001:db8::1]"
 USER = "a user name of ASCII letters, digits and ._+=-, perhaps with @domain"
 TIME = "an interval such as 10m, 1h30m or 5s, 1s to 24h"
+LONG = TIME.replace("24h", "8760h")
 EVERY = (
     "CRAM-MD5 DIGEST-MD5 EXTERNAL GS2-IAKERB GS2-KRB5 GSS-SPNEGO GSSAPI KERBEROS_V4 LOGIN NTLM "
     "OAUTHBEARER OTP PASSDSS-3DES-1 PLAIN SRP XOAUTH2"
@@ -57,8 +58,10 @@ def test_full_pillar() -> None:
     found = load(
         """
         package: {install: false, replace_mta: true}
-        daemon: {queue_interval: 1h30m, programs_interval: 30s}
-        relay: {host: '[127.0.0.1]', mailer: relay, port: 525, dns: false, stay_local: [root]}
+        daemon: {queue_interval: 1h30m, programs_interval: 30s, give_up_after: 3w,
+                 warn_after: never}
+        relay: {host: '[127.0.0.1]', mailer: relay, port: 525, dns: false, stay_local: [root],
+                masquerade: Example.ORG, masquerade_except: [root, '@Shop.example.org']}
         loop: {check: true}
         auth: {username: mail@localhost, password: " ü$j`'\\"\\r", mechanisms: [CRAM-MD5, PLAIN],
                options: A p, programs: none, file: /etc/james/auth-info}
@@ -68,9 +71,10 @@ def test_full_pillar() -> None:
         lookup: {cf: /etc/sendmail.cf, rebuilds: false}
         """
     )
-    assert found.daemon == settings.Daemon("1h30m", "30s")
+    assert found.daemon == settings.Daemon("1h30m", "30s", "3w", "never")
     assert found.relay == settings.Relay(
-        "[127.0.0.1]", "relay", 525, False, False, "/etc/mail/james-service.switch", ("root",)
+        *("[127.0.0.1]", "relay", 525, False, False, "/etc/mail/james-service.switch", ("root",)),
+        *("example.org", ("root", "@shop.example.org")),
     )
     assert found.auth is not None and found.account is not None
     assert found.auth.password.reveal() == " ü$j`'\"\r"
@@ -188,6 +192,45 @@ def test_the_example_is_a_good_pillar() -> None:
         (
             "daemon: {queue_interval: 5m -bd}",
             f"daemon:queue_interval: expected {TIME}, got '5m -bd'",
+        ),
+        (
+            "daemon: {give_up_after: never}",
+            f"daemon:give_up_after: expected {LONG}, got 'never'",
+        ),
+        ("daemon: {give_up_after: 53w}", f"daemon:give_up_after: expected {LONG}, got '53w'"),
+        (
+            "daemon: {warn_after: 0}",
+            f"daemon:warn_after: expected {LONG}, or never, got 0 (a number: {WORD})",
+        ),
+        (
+            "daemon: {give_up_after: 10m}",
+            "daemon:give_up_after: expected more than daemon:queue_interval (10m), got '10m'",
+        ),
+        (
+            "daemon: {give_up_after: 2d, warn_after: 48h}",
+            "daemon:warn_after: expected less than daemon:give_up_after (2d), or never, got '48h'",
+        ),
+        (
+            "relay: {masquerade: '[127.0.0.1]'}",
+            "relay:masquerade: expected a domain such as example.org, got '[127.0.0.1]'",
+        ),
+        (
+            "relay: {masquerade: '@example.org'}",
+            "relay:masquerade: expected a domain such as example.org, got '@example.org'",
+        ),
+        (
+            "relay: {masquerade: a.dnl.example}",
+            "relay:masquerade: expected no word that m4 expands (dnl), got 'a.dnl.example'",
+        ),
+        (
+            "relay: {masquerade_except: [root]}",
+            "relay:masquerade_except: expected no name, since relay:masquerade is not set, "
+            "got 'root'",
+        ),
+        (
+            "relay: {masquerade: example.org, masquerade_except: [a@b]}",
+            "relay:masquerade_except:0: expected a user's name, or a host such as "
+            f"@shop.example.org, got {HIDDEN}",
         ),
         ("auth: {}", "auth:username: expected a value, got none (it is required)"),
         (

@@ -97,6 +97,8 @@ def pillar(section: str, key: str, value: Any) -> dict[str, Any]:
         },
         "account": {"webadmin": "http://127.0.0.1:8000"},
     }
+    if key == "masquerade_except":
+        found["relay"] = {"masquerade": "example.org"}
     found.setdefault(section, {})[key] = value
     return found
 
@@ -107,7 +109,7 @@ def written(found: settings.Settings) -> dict[str, bytes]:
     for name, stock in (("sendmail.cf", CF), ("submit.cf", SUBMIT)):
         mailer = found.relay.mailer if found.relay.mailer in ("esmtp", "relay") else "esmtp"
         cf, relay = Cf(stock), dataclasses.replace(found.relay, mailer=mailer)
-        every_step(cf, Wishes(relay=relay, loop=found.loop, auth=found.auth))
+        every_step(cf, Wishes(relay, found.loop, found.auth, found.daemon))
         texts[name] = cf.render()
     if found.auth is not None:
         texts["credentials"] = credential_map(found.auth)
@@ -152,7 +154,10 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_a_hostile_value_is_refused_by_its_name_or_harmless(section: str, key: str) -> None:
     path = f"sendmail_james:{section}:{key}"
-    usual = written(load(pillar("loop", "check", False), DEFAULTS))
+    good = (
+        ("relay", "masquerade", "example.org") if key == "masquerade" else ("loop", "check", False)
+    )
+    usual = written(load(pillar(*good), DEFAULTS))
     assert set(usual) == {"sendmail.cf", "submit.cf", "credentials", "/etc/mail/sendmail.conf"}
     for value in VALUES:
         try:
