@@ -79,7 +79,7 @@ LINES = [
     b"O timeo.queuereturn.* = 7d",
     b"Orqueuewarn=2h,queuereturn.dsn:1d",
     b"O Timeout=command=1h, queuewarn=90m",
-    b"O Timeout.queuereturn.urgent=1d",
+    b"O Timeout.queuereturn.urgent=1d # 9",
     b"O Timeout.QueueWarn.non-urgent=0",
 ]
 

@@ -27,7 +27,9 @@ KINDS = {
     "dsn": ("5d", "4h"),
 }
 _TIMEOUTS = ("queuereturn", "queuewarn")
-_NAMED = re.compile(rb"O\s+(?i:timeo(?:ut?)?\.(queuereturn|queuewarn)(?:\.([a-z*-]+))?)\s*=?\s*")
+_NAMED = re.compile(
+    rb"O\s+(?i:timeo(?:ut?)?\.(queuereturn|queuewarn)(?:\.([a-z*-]+))?)\s*=?\s*(\S*)"
+)
 # Older forms: ``Orqueuereturn=5d,queuewarn=4h`` and ``OT5d/4h``, each also by its long name.
 _LIST = re.compile(rb"O(?:r|\s+(?i:timeo(?:ut?)?)\s*=)")
 _ITEM = re.compile(rb"(?i)(?:\A|,)\s*(queuereturn|queuewarn)(?:\.([a-z*-]+))?[=:]([^,\s]*)")
@@ -128,8 +130,7 @@ def _places(cf: Cf) -> Iterator[_Place]:
 
 def _in_line(index: int, body: bytes) -> Iterator[_Place]:
     if match := _NAMED.match(body):
-        span = (match.end(), len(body.rstrip()))
-        yield _Place(index, *_meant(match[1], match[2]), span, named=True)
+        yield _Place(index, *_meant(match[1], match[2]), match.span(3), named=True)
     elif match := _LIST.match(body):
         for item in _ITEM.finditer(body[match.end() :]):
             start, stop = (match.end() + end for end in item.span(3))

@@ -37,6 +37,7 @@ def test_without_a_line_sendmail_waits_five_days_and_warns_nobody() -> None:
 SPELLINGS = {
     "O Timeout.queuereturn=3d": (3 * DAY, 0),
     "O timeo.QUEUERETURN.* = 3": (3 * DAY, 0),
+    "O Timeout.queuereturn=3d # of ours, 9": (3 * DAY, 0),
     "OT3d/6h": (3 * DAY, 6 * HOUR),
     "OT3": (3 * DAY, 0),
     "O QueueTimeout=3d/6": (3 * DAY, 6 * HOUR),
