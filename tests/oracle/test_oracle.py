@@ -18,6 +18,7 @@ from oracle.m4 import AUTH, DAEMON, LASTING, STEPS, WISHES, Tree, Wishes, apply
 from oracle.variants import EQUAL_IN_EFFECT, MAILERS, NAMES, variants
 
 EVERY = WISHES | LASTING
+FIRST = WISHES | dict(list(LASTING.items())[:1])
 SAMPLES_WITHOUT_SMTP = {"uucpproto.mc"}
 
 
@@ -39,7 +40,7 @@ def without_block(mc: bytes) -> bytes:
     return re.sub(rb"(?ms)^%b$.*^%b\n" % (re.escape(BEGIN).encode(), END.encode()), b"", mc)
 
 
-@pytest.mark.parametrize("wishes", EVERY.values(), ids=EVERY)
+@pytest.mark.parametrize("wishes", FIRST.values(), ids=FIRST)
 @pytest.mark.parametrize("name", NAMES)
 def test_edited_cf_is_what_m4_builds_from_the_mc_with_our_block(
     name: str, wishes: Wishes, corpus: Mapping[str, bytes], build: Callable[[bytes], bytes]

@@ -6,11 +6,16 @@ import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from james_client.cf.text import Cf
 from james_client.cf.timeouts import edit
 from james_client.mta.ask import senders
+from james_client.run.plan import RunError
+from james_client.run.proof import prove_senders
+from james_client.wishes.settings import Relay
 
 from oracle.m4 import DAEMON, RELAY, Tree, Wishes, apply
 from oracle.variants import MAILERS, MSP
@@ -63,6 +68,41 @@ def test_without_a_wish_the_sites_own_domain_stays(
 ) -> None:
     found = rewritten(tree, tmp_path, sendmail, name, Wishes(), OWN)
     assert found["bob"][1] == "bob@site.example" != found["bob"][0]
+
+
+def asked(tree: Tree, folder: Path, sendmail: str, relay: Relay, lines: bytes = b"") -> str:
+    """Give what the proof says of an edited cf, from an mc with these lines."""
+    mc = tree.debian("sendmail").replace(MAILERS, lines + MAILERS)
+    path = folder / "test.cf"
+    path.write_bytes(apply(tree.build(mc), mc, Wishes(relay=relay))[0])
+    plan: Any = SimpleNamespace(
+        settings=SimpleNamespace(relay=MASQUERADED), platform=SimpleNamespace(sendmail=sendmail)
+    )
+    return prove_senders(str(path), plan, "/etc/mail/sendmail.cf")
+
+
+def test_the_proof_counts_the_names_of_this_host(tree: Tree, tmp_path: Path, sendmail: str) -> None:
+    lines = b"LOCAL_DOMAIN(`a.example b.x.example')dnl\n"
+    said = asked(tree, tmp_path, sendmail, MASQUERADED, lines)
+    names = int(re.findall(r"senders at (\d+) names of this host are at example.org", said)[0])
+    assert names >= 3
+    fewer = asked(tree, tmp_path, sendmail, MASQUERADED)
+    assert f"senders at {names - 1} names" in fewer, "b.x.example is excepted"
+
+
+@pytest.mark.parametrize("way", ["not masqueraded", "genericstable"])
+def test_the_proof_refuses_a_sender_of_another_name(
+    way: str, tree: Tree, tmp_path: Path, sendmail: str
+) -> None:
+    relay, lines = MASQUERADED, b""
+    if way == "genericstable":
+        table, entry = tmp_path / "generics", b"no-such-user\tbob@other.example\n"
+        subprocess.run(["makemap", "hash", table], input=entry, check=True, timeout=60)
+        lines = f"FEATURE(`genericstable', `hash {table}')dnl\n".encode()
+    else:
+        relay = RELAY
+    with pytest.raises(RunError, match=r"sender no-such-user would leave as .* at example.org:"):
+        asked(tree, tmp_path, sendmail, relay, lines)
 
 
 def test_bare_recipients_of_programs_keep_the_hosts_name(tree: Tree) -> None:

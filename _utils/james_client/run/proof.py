@@ -152,10 +152,12 @@ def prove_senders(cf_path: str, plan: Plan, title: str) -> str:
     local, exposed, kept = (ask.names(cf_path, letter, binary=binary) for letter in "wEN")
     # "[192.0.2.1]" is an address and no name; one process answers for many, not for any number.
     hosts = [host for host in local if host[:1] != "[" and not f".{host}".endswith(_dotted(kept))]
-    asked = [f"{_NOBODY}@{host}" for host in hosts[:100]] + list(exposed[:100])
+    ours = [_NOBODY, *(f"{_NOBODY}@{host}" for host in hosts[:100])]
+    wanted: dict[str, Sequence[str]] = dict.fromkeys(ours, (relay.masquerade,))
+    wanted |= dict.fromkeys(exposed[:100], local)
     mailer = "relay" if _is_msp(cf_path) else relay.mailer
-    for sender, seen in zip(asked, ask.senders(cf_path, mailer, asked, binary=binary), strict=True):
-        right = [relay.masquerade] if "@" in sender else local
+    found = ask.senders(cf_path, mailer, list(wanted), binary=binary)
+    for (sender, right), seen in zip(wanted.items(), found, strict=True):
         if wrong := [one for one in seen if one.rpartition("@")[2].lower() not in right]:
             raise RunError(
                 f"{title}: sender {sender} would leave as {wrong[0]}, expected one at "
