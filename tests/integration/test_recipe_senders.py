@@ -46,37 +46,37 @@ def call(applied: Callable[..., Any]) -> Callable[..., Any]:
     return applied
 
 
-def senders() -> dict[str, tuple[str, str]]:
-    """Send by every way; give the envelope's sender and the header's author that James has."""
+def senders() -> dict[str, tuple[str, str, str]]:
+    """Send by every way; give the envelope's sender, the author and the recipient at James."""
     subjects = {way: recipe.send("alice", **how) for way, how in WAYS.items()}
     return {way: _sender(subject) for way, subject in subjects.items()}
 
 
-def _sender(subject: str) -> tuple[str, str]:
+def _sender(subject: str) -> tuple[str, str, str]:
     recipe.arrives(subject)
     ((_, mail),) = [
         one for one in recipe.mails() if subject in one[1]["headers"].get("Subject", ())
     ]
     (author,) = mail["headers"].get("From", ["none"])
-    return mail["sender"] or "<>", re.sub(r".*<|>.*", "", author)
+    (recipient,) = mail["recipients"]
+    return mail["sender"] or "<>", re.sub(r".*<|>.*", "", author), recipient
 
 
 def test_senders_carry_the_domain_but_for_the_exceptions(call: Callable[..., Any]) -> None:
     plain = senders()
-    assert plain["bob's program"] == plain["bob by -Am"] == (f"bob@{recipe.FQDN}",) * 2
-    assert plain["cron"] == plain["root by -Am"] == (f"root@{recipe.FQDN}",) * 2
+    for way, name in (("bob's program", "bob"), ("bob by -Am", "bob"), ("cron", "root")):
+        assert plain[way][:2] == (f"{name}@{recipe.FQDN}",) * 2
     wanted = {"masquerade": DOMAIN, "masquerade_except": ["root", "@other.example"]}
     first = recipe.apply(call, relay=wanted)
     assert f"names of this host are at {DOMAIN}" in str(recipe.states(first))
     assert recipe.changes(recipe.apply(call, relay=wanted)) == {}
     found = senders()
-    ours = [way for way in WAYS if "bob" in way]
-    assert {way: found[way] for way in ours} == dict.fromkeys(ours, (f"bob@{DOMAIN}",) * 2)
-    same = ["cron", "root by -Am", "another host's"]
-    assert {way: found[way] for way in same} == {way: plain[way] for way in same}
-    for way in ("nobody", "nobody's program"):
-        assert found[way] == plain[way]
-        assert found[way][0] == "<>"
+    ours = {way for way in WAYS if "bob" in way}
+    for way in ours:
+        assert found[way] == (*(f"bob@{DOMAIN}",) * 2, plain[way][2]), way
+    for way in WAYS.keys() - ours:
+        assert found[way] == plain[way], way
+    assert found["nobody"][0] == found["nobody's program"][0] == "<>"
 
 
 def age(message: Path, days: float) -> None:

@@ -13,6 +13,7 @@ import pytest
 from james_client.cf.text import Cf
 from james_client.cf.timeouts import edit
 from james_client.mta.ask import senders
+from james_client.mta.process import ProcessError
 from james_client.run.plan import RunError
 from james_client.run.proof import prove_senders
 from james_client.wishes.settings import Relay
@@ -103,6 +104,13 @@ def test_the_proof_refuses_a_sender_of_another_name(
         relay = RELAY
     with pytest.raises(RunError, match=r"sender no-such-user would leave as .* at example.org:"):
         asked(tree, tmp_path, sendmail, relay, lines)
+
+
+def test_a_mailer_that_is_not_there_says_nothing(tree: Tree, tmp_path: Path, sendmail: str) -> None:
+    path = tmp_path / "test.cf"
+    path.write_bytes(tree.build(tree.debian("sendmail")))
+    with pytest.raises(ProcessError, match="does not say what mailer nosuch makes of a sender"):
+        senders(path, "nosuch", ["bob"], binary=sendmail)
 
 
 def test_bare_recipients_of_programs_keep_the_hosts_name(tree: Tree) -> None:
