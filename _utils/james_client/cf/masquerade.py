@@ -54,10 +54,10 @@ def edit(cf: Cf, relay: Relay) -> Changes:
     if relay.masquerade is None:
         return changes
     with cf.whole():
+        _header_rules(cf, changes)  # which D line counts depends on the rules
+        _envelope_rule(cf, changes)
         set_macro(cf, "M", "senders' domain", relay.masquerade, changes)
         _keep(cf, relay, changes)
-        _header_rules(cf, changes)
-        _envelope_rule(cf, changes)
     return changes
 
 

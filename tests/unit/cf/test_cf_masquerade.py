@@ -62,6 +62,15 @@ def test_a_domain_of_the_sites_own_gives_way() -> None:
     assert cf.render().count(b"\nDM") == 1
 
 
+def test_a_domain_below_the_rules_does_not_count_and_stays() -> None:
+    late = b"DMother.example\nMlocal,"
+    cf = Cf(CF.replace(b"Mlocal,", late))
+    edit(cf, WISH)
+    assert late in cf.render()
+    assert facts(cf)["senders' domain"] == "example.org"
+    assert edit(cf, WISH) == {}
+
+
 def test_a_limit_to_some_domains_is_lifted() -> None:
     assert LEFTOVER in CF
     cf = Cf(CF.replace(LEFTOVER, LIMITED))
