@@ -13,6 +13,7 @@ from typing import Any
 
 # Modules only: Salt's loader would take an imported function for one of ours.
 from james_client.answers import account as account_report
+from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
 from james_client.answers import status as page
@@ -223,6 +224,24 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
         salt-call sendmail_james.account create=True
     """
     return account_report.account(_plan(), make=create, test=test)
+
+
+@_command
+def preflight() -> dict[str, Any]:
+    """Say of all that sendmail needs of James whether he allows it, and what cures it.
+
+    Returns ``{"wrong": [...], "checks": {thing: "yes" | "no, James says …; change …" |
+    "not seen: …"}}``; the exit code is 1 where something is wrong. Nothing is sent: AUTH, MAIL,
+    RCPT, RSET.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.preflight
+    """
+    report = what_james_allows.preflight(_plan())
+    if report["wrong"]:
+        __context__["retcode"] = 1
+    return report
 
 
 @_command

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from james_client.answers.preflight import found as preflight
 from james_client.answers.strangers import strangers
-from james_client.james.account import answer, checks, create, missing
+from james_client.james.account import answer, create, missing
 from james_client.run.plan import Plan
 
 
@@ -20,11 +21,11 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
     changes = missing(plan.settings, patient=False) if make else {}
     if not test:
         create(plan.settings, changes)
-    found = [] if test and changes else checks(plan.settings, patient=False)
-    report: dict[str, Any] = {
-        "created": changes,
-        "checks": {check.what: answer(check) for check in found},
-    }
-    if found and all(check.ok for check in found):
+    report: dict[str, Any] = {"created": changes, "checks": {}}
+    if test and changes:
+        return report
+    found = preflight(plan)
+    report["checks"] = {check.what: answer(check) for check in found.checks}
+    if not any(check.ok is False for check in found.smtp):
         report |= strangers(plan, [])
     return report

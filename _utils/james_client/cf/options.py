@@ -60,6 +60,7 @@ OPTIONS = {
             )
         ),
         Option("HelpFile", 8),
+        Option("MaxMessageSize", 5),
         Option("RunAsUser", 2),
         Option("UseMSP", 4),
     )

@@ -47,7 +47,13 @@ def webadmin(settings: Settings) -> WebAdmin | None:
     account = settings.account
     if account is None or account.webadmin is None:
         return None
-    return WebAdmin(account.webadmin, account.token, account.timeout, trust(settings))
+    return WebAdmin(
+        account.webadmin,
+        account.token,
+        account.timeout,
+        trust(settings),
+        account.webadmin_password,
+    )
 
 
 def missing(settings: Settings, *, patient: bool) -> Changes:
@@ -108,13 +114,18 @@ def _patience(settings: Settings) -> float:
 
 def in_words(found: list[Check]) -> list[str]:
     """Return what James does not do, each with its answer and the setting to change."""
-    return [f"{check.what}: {answer(check)}" for check in found if not check.ok]
+    return [f"{check.what}: {answer(check)}" for check in found if check.ok is False]
 
 
 def answer(check: Check) -> str:
-    """Return a check as people read it: "yes", or "no", James's words and the setting to change."""
+    """Return a check as people read it: "yes", or "no", James's words and the setting to change.
+
+    What could not be seen says why.
+    """
     if check.ok:
         return "yes"
+    if check.ok is None:
+        return f"not seen: {check.said}"
     return f"no, James says {check.said!r}; {check.change or 'see its log'}"
 
 

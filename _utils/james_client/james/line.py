@@ -72,13 +72,21 @@ class Line(io.RawIOBase):
                 return connection
         raise failed or OSError("it has no address")
 
-    def encrypt(self, host: str) -> None:
-        """Speak TLS from now on, with a certificate that is verified for a host's name."""
+    def encrypt(self, host: str | None) -> None:
+        """Speak TLS from now on.
+
+        host
+            the name that the certificate is verified for; with None it may be anybody's, and
+            proves nothing
+        """
         context = ssl.create_default_context()
+        if host is None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        name = None if host is None else host.strip("[]")
         with self._plainly():
             self._socket.settimeout(self._left())
-            self._socket = context.wrap_socket(self._socket, server_hostname=host.strip("[]"))
-        self._verified = True
+            self._socket = context.wrap_socket(self._socket, server_hostname=name)
+        self._verified = host is not None
 
     def prove(self, trust: Trust, *, secret: bool, cure: str) -> None:
         """Return once the other end is proved to be James's, before anything is said to him.
@@ -181,6 +189,8 @@ class Line(io.RawIOBase):
             error = JamesError(f"{self.where}: no answer within {self._timeout:g} s")
         except ssl.SSLCertVerificationError as err:
             error = JamesError(f"{self.where}: its certificate does not hold: {err.verify_message}")
+        except ssl.SSLError as err:
+            error = JamesError(f"{self.where}: its TLS fails: {err.reason or 'it is none'}")
         except (OSError, UnicodeError) as err:
             said = getattr(err, "strerror", None) or type(err).__name__
             error = JamesError(f"{self.where}: cannot be reached: {said}")

@@ -15,6 +15,7 @@ from james_client.scrub import Reveals, scrub
 TIMEOUT = 10.0  # seconds
 _REPLY_LIMIT = 64 * 1024  # bytes of one reply
 _LIMIT = 16 * 1024 * 1024  # bytes of one conversation
+_MECHANISM = re.compile(r"(?<!\S)[A-Z0-9_-]{1,20}(?!\S)")  # RFC 4422, 3.1
 _CURE = (
     "End what listens there, or give James a port that users may not take (relay:port) or an "
     "address of this host"
@@ -56,7 +57,14 @@ class Reply:
 
 
 class Talk:
-    """A conversation on one line.
+    """A conversation on one line, encrypted where the server offers that, as sendmail's are.
+
+    encrypted
+        whether it is
+    offers
+        the mechanisms of AUTH that the server offers
+    limit
+        bytes that it takes of one message; None where it says nothing, or that all is welcome
 
     Not smtplib: its exceptions hold what was sent, and its replies have no limit.
     """
@@ -67,9 +75,27 @@ class Talk:
         self._reader = line.makefile()
         self._secrets: tuple[Reveals, ...] = ()
         self._last: list[str] = []
+        self.encrypted = False
         self.expect(None, "James turns us away")
-        self.expect(f"EHLO {server.helo}", "James refuses EHLO")
-        self.offers = self._offered()
+        self._greet()
+        if self._announced("STARTTLS"):
+            self._encrypt()
+        offers = " ".join(self._announced("AUTH"))
+        self.offers = tuple(dict.fromkeys(_MECHANISM.findall(offers)))
+        sizes = [re.fullmatch("[0-9]{1,18}", said) for said in self._announced("SIZE")]
+        self.limit = next((int(size[0]) for size in sizes if size and int(size[0])), None)
+
+    def _greet(self) -> None:
+        self.expect(f"EHLO {self._server.helo}", "James refuses EHLO")
+
+    def _encrypt(self) -> None:
+        """Go on encrypted, whoever the certificate names: sendmail without a CA does that."""
+        self.expect("STARTTLS", "James offers STARTTLS and refuses it")
+        self._reader.detach()  # with what was said in clear after that answer, by whomever
+        self._line.encrypt(None)
+        self._reader = self._line.makefile()
+        self.encrypted = True
+        self._greet()
 
     def ask(self, command: str | None = None) -> Reply:
         """Send a command, if any, and return the reply. Raises JamesError when there is none."""
@@ -102,12 +128,11 @@ class Talk:
                 reply = self.ask(_b64(answer))
         return reply
 
-    def _offered(self) -> tuple[str, ...]:
-        """Return the mechanisms of the EHLO reply, which came last."""
-        lines = (re.match(r"250[ -]AUTH[ =](.*)", line, re.IGNORECASE) for line in self._last)
-        return tuple(
-            dict.fromkeys(name for auth in lines if auth for name in auth[1].upper().split())
-        )
+    def _announced(self, extension: str) -> list[str]:
+        """Return what the EHLO reply, which came last, says of an extension, once for each line."""
+        pattern = re.compile(rf"250[ -]{extension}(?:[ =](.*)|$)", re.IGNORECASE)
+        found = (pattern.match(line) for line in self._last)
+        return [(match[1] or "").strip().upper() for match in found if match]
 
     def _lines(self) -> Iterator[str]:
         room = _REPLY_LIMIT

@@ -33,6 +33,8 @@ class WebAdmin:
         its URL, such as http://127.0.0.1:8000
     token
         its JWT, if it wants one
+    password
+        its own password, if it wants one (James 3.9)
     timeout
         seconds for each request and its answer, the connecting included
     trust
@@ -48,6 +50,7 @@ class WebAdmin:
         token: Reveals | None = None,
         timeout: float = 10.0,
         trust: Trust = ROOT_ONLY,
+        password: Reveals | None = None,
     ) -> None:
         parts = urllib.parse.urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
@@ -60,7 +63,7 @@ class WebAdmin:
         self._host = parts.hostname
         self._port = parts.port or (443 if self._encrypted else 80)
         self._netloc, self._prefix = parts.netloc, parts.path.rstrip("/")
-        self._token = token
+        self._token, self._password = token, password
         self._timeout = timeout
         self._trust = trust
 
@@ -88,6 +91,22 @@ class WebAdmin:
     def add_domain(self, name: str) -> None:
         """Make a domain one of James's own."""
         self._ask("PUT", "domains", name, good=(200, 204))
+
+    def health(self) -> dict[str, str]:
+        """Return James's components that are not well, each with its state and the cause."""
+        status, answer = self._ask("GET", "healthcheck", good=(200, 503))
+        found = answer.get("checks") if isinstance(answer, Mapping) else None
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            self._odd(status, answer)
+        ill: dict[str, str] = {}
+        for one in found:
+            name, state, cause = (one.get(key) for key in ("componentName", "status", "cause"))
+            if not isinstance(name, str) or state not in ("healthy", "degraded", "unhealthy"):
+                self._odd(status, answer)
+            if state != "healthy":
+                why = f": {cause}" if isinstance(cause, str) and cause else ""
+                ill[self._shown(name, 100)] = self._shown(f"{state}{why}", 200)
+        return ill
 
     def repositories(self) -> tuple[str, ...]:
         """Return the paths of the mail repositories (var/mail/error, ...)."""
@@ -148,16 +167,18 @@ class WebAdmin:
             body = json.dumps({"password": password.reveal()}).encode()
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        secrets = [one for one in (self._token, password) if one is not None]
+        if self._password is not None:
+            headers["Password"] = self._password.reveal()
+        secrets = [*self._secrets(), *([] if password is None else [password])]
         status, text = self._exchange(method, where, body, headers, secret=bool(secrets))
         if status not in good:
             said = _said(text) if len(text) <= _SHOWN else "a long answer"
             detail = _plain(scrub(said, secrets), 300)
             raise JamesError(
-                f"{self._base}: {_meaning(status)} "
+                f"{self._base}: {_meaning(status, said)} "
                 f"({method} /{where}: {status}{', ' + detail if detail else ''})"
             )
-        if not text.strip() or method == "HEAD" or status >= 300:
+        if not text.strip() or method == "HEAD" or 300 <= status < 500:
             return status, None
         if accept != "application/json":
             return status, text
@@ -187,6 +208,12 @@ class WebAdmin:
             if missing:
                 raise JamesError(f"{self._base}: the answer breaks off")
         return status, data.decode("utf-8", "replace")
+
+    def _secrets(self) -> list[Reveals]:
+        return [one for one in (self._token, self._password) if one is not None]
+
+    def _shown(self, text: str, room: int) -> str:
+        return _plain(scrub(text[:_SHOWN], self._secrets()), room)
 
     def _odd(self, status: int, answer: object) -> NoReturn:
         said = _plain(answer, 80) if isinstance(answer, str) else type(answer).__name__
@@ -232,8 +259,10 @@ def _plain(text: str, room: int) -> str:
     return "".join(char if char.isprintable() else "?" for char in line)
 
 
-def _meaning(status: int) -> str:
+def _meaning(status: int, said: str) -> str:
     """Say in plain words what a status means here."""
+    if status == 401 and "Password header" in said:
+        return "it wants its own password (account:webadmin_password)"
     if 300 <= status < 400:
         return "it redirects elsewhere, which is not followed; set account:webadmin to that place"
     return {

@@ -71,11 +71,11 @@ def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> 
 def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:
     """Give the secrets as the pillar spells them, which may be wrong as a whole."""
     given = pillar.get(settings.ROOT)
-    for section, key in settings.SECRETS.items():
+    for section, keys in settings.SECRETS.items():
         part = given.get(section) if isinstance(given, Mapping) else None
-        value = part.get(key) if isinstance(part, Mapping) else None
-        if isinstance(value, str) and not value.startswith("sdb://"):
-            yield Secret(value)
+        for value in [part.get(key) for key in keys] if isinstance(part, Mapping) else []:
+            if isinstance(value, str) and not value.startswith("sdb://"):
+                yield Secret(value)
 
 
 def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:

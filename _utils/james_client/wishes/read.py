@@ -135,7 +135,7 @@ class _Reader:
                 continue
             try:
                 value = values[key]
-                if key == SECRETS.get(name) and not off:
+                if key in SECRETS.get(name, ()) and not off:
                     value = self.resolved(value, where)
                 checked[key] = check(value, where)
             except SettingsError as err:

@@ -100,12 +100,18 @@ def _port(built: Built, unprivileged_from: int, is_here: Callable[[str], bool]) 
 
 def _account(built: Built) -> Iterator[str]:
     auth, account = built["auth"], built["account"]
-    create, token = account.get("create"), account.get("token")
+    create = account.get("create")
+    token, password = account.get("token"), account.get("webadmin_password")
     if create and "webadmin" in account and account["webadmin"] is None:
         yield _wrong("account:webadmin", "an address, since account:create is true", None)
     if create and not auth.get("enabled"):
         yield _wrong("account:create", "false, since there is no auth section in force", True)
     url = account.get("webadmin")
-    sends = (create or token) and auth.get("allow_cleartext") is not True
+    if token and password:
+        yield (
+            f"{ROOT}:account:webadmin_password: expected null, since account:token is set: "
+            "WebAdmin wants one of them"
+        )
+    sends = (create or token or password) and auth.get("allow_cleartext") is not True
     if sends and url and allowed.is_cleartext(url):
         yield _wrong("account:webadmin", "https, or auth:allow_cleartext: true", url)

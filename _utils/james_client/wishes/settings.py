@@ -97,6 +97,7 @@ class Account:
     webadmin: str | None
     create: bool
     token: Secret | None
+    webadmin_password: Secret | None
     timeout: int
 
 
@@ -133,10 +134,10 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Give the password and the token, where there are any."""
-        password = self.auth.password if self.auth else None
-        token = self.account.token if self.account else None
-        return tuple(secret for secret in (password, token) if secret is not None)
+        """Give the password, and what WebAdmin wants, where there are any."""
+        parts = {"auth": self.auth, "account": self.account}
+        found = [getattr(parts[name], key, None) for name, keys in SECRETS.items() for key in keys]
+        return tuple(secret for secret in found if secret is not None)
 
 
 Check = Callable[[Any, str], Any]
@@ -194,6 +195,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "webadmin": optional(allowed.check_webadmin),
             "create": check_bool,
             "token": optional(allowed.check_token),
+            "webadmin_password": optional(allowed.check_webadmin_password),
             "timeout": integer(1, 300),
         },
     ),
@@ -209,5 +211,5 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
     "mc": (Mc, {"manage": one_of("auto", True, False)}),
 }
 """Every key that a pillar may have, and what it may be; ``lookup`` stands beside them."""
-SECRETS = {"auth": "password", "account": "token"}
-"""The key of a section that holds a secret; it is in force only where the pillar has it."""
+SECRETS = {"auth": ("password",), "account": ("token", "webadmin_password")}
+"""The keys of a section that hold a secret; it is in force only where the pillar has it."""
