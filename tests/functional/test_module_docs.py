@@ -14,7 +14,7 @@ PROMISED = {
     "_states": "queue_only relayed loop_check_off authenticated credentials live account_present "
     "delivers restored",
     "_modules": "settings relay loop_check client_auth credentials routes probe status drift "
-    "backups restore account",
+    "backups restore account preflight",
 }
 NO_ORDERS = {"returns", "gives", "this", "the", "a", "an"}
 

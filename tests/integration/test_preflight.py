@@ -20,178 +20,24 @@ from typing import Any
 
 import pytest
 import recipe
-import yaml
-from james_client.answers.preflight import preflight
-from james_client.james.dialogue import Check, Login, Questions, dialogue
-from james_client.james.smtp import Server
-from james_client.run.plan import Plan
-from james_client.wishes import read
-from james_client.wishes.platform import select
-from james_client.wishes.secret import Secret
-from support import james, pristine
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-FIRST_PORT = 601  # no user of the host may take those
-TLS = (
-    '<tls socketTLS="false" startTLS="true"><keystore>file://conf/keystore</keystore>'
-    "<keystoreType>PKCS12</keystoreType><secret>changeit</secret></tls>"
+from preflight_world import (
+    CF_FILES,
+    FAULTS,
+    FIRST_PORT,
+    NAME_FAULTS,
+    NOT_SEEN,
+    PORTS,
+    SIZE_STAYS,
+    cured,
+    documented,
+    look,
+    servers,
+    start,
+    stranger,
+    usual,
+    wrong,
 )
-HANDLER = '<handler class="org.apache.james.smtpserver.fastfail.{}"/>'
-OFFERED = "login by LOGIN or PLAIN is offered"
-SECOND = "a second connection at the same time is taken"
-LOCAL = ("localhost", recipe.FQDN)
-DEAD = "client.invalid"  # a name that no DNS has
-ELEMENT = re.compile(r'<(\w+)>([^<]*)</\1>|(<handler class="[^"]+"/>)|(<tls [^>]*>)')
-NOT_SEEN = {"aliases are followed"}
-
-# fault: the edits of the server that is right (element: what it becomes), what is wrong then
-FAULTS: dict[str, tuple[dict[str, str], list[str]]] = {
-    "none": ({}, []),
-    "starttls": ({"<tls .*?/>": TLS, "<requireSSL>.*?<": "<requireSSL>true<"}, []),
-    "relays for us, and offers a login": (
-        {"</auth>": "</auth><authorizedAddresses>127.0.0.0/8</authorizedAddresses>"},
-        [],
-    ),
-    "sample": (
-        {
-            "<announce>.*?<": "<announce>never<",
-            "</auth>": "</auth><authorizedAddresses>127.0.0.0/8</authorizedAddresses>",
-        },
-        [OFFERED],
-    ),
-    "loopback is authorized": (
-        {
-            "<announce>.*?<": "<announce>forUnauthorizedAddresses<",
-            "</auth>": "</auth><authorizedAddresses>127.0.0.0/8</authorizedAddresses>",
-        },
-        [OFFERED],
-    ),
-    "no login for anybody": ({"<announce>.*?<": "<announce>never<"}, [OFFERED]),
-    "TLS wanted, not offered": ({"<requireSSL>.*?<": "<requireSSL>true<"}, [OFFERED]),
-    "no plain login": ({"<plainAuthEnabled>.*?<": "<plainAuthEnabled>false<"}, [OFFERED]),
-    "identity": (
-        {"<verifyIdentity>.*?<": "<verifyIdentity>true<"},
-        ["null sender", f"sender root@{recipe.FQDN}"],
-    ),
-    "any name": (
-        {HANDLER.format("ValidRcptHandler"): ""},
-        [f"unknown user at {name} is refused" for name in LOCAL],
-    ),
-    "any name, and relays for us": (
-        {
-            HANDLER.format("ValidRcptHandler"): "",
-            "</auth>": "</auth><authorizedAddresses>127.0.0.0/8</authorizedAddresses>",
-        },
-        [f"unknown user at {name} is refused" for name in LOCAL],
-    ),
-    "size": (
-        {"</bind>": "</bind><maxmessagesize>1000</maxmessagesize>"},
-        ["messages may be as large as sendmail takes them"],
-    ),
-    "one connection for an address": (
-        {"</bind>": "</bind><connectionLimitPerIP>1</connectionLimitPerIP>"},
-        [SECOND],
-    ),
-    "one connection": ({"</bind>": "</bind><connectionLimit>1</connectionLimit>"}, [SECOND]),
-}
-# Faults that show only to a client whose name no DNS knows; asked for as that client.
-NAME_FAULTS = {
-    "client's name": ("ResolvableEhloHeloHandler", f"a client that says {DEAD} is welcome"),
-    "sender's domain": ("ValidSenderDomainHandler", f"sender root@{DEAD}"),
-}
-PORTS = {name: FIRST_PORT + n for n, name in enumerate((*FAULTS, *NAME_FAULTS))}
-
-
-def documented() -> str:
-    """Give the server of the documented smtpserver.xml."""
-    text = (REPOSITORY / "docs" / "james.md").read_text()
-    return re.search(r"<smtpserver .*?</smtpserver>", text, re.DOTALL)[0]
-
-
-def edited(server: str, edits: dict[str, str]) -> str:
-    """Give a server with other elements, each of which is there once."""
-    for old, new in edits.items():
-        server, count = re.subn(old, new, server)
-        assert count == 1, (old, count)
-    return server
-
-
-def servers() -> dict[str, str]:
-    """Give a server for each fault."""
-    right = documented()
-    made = {name: edited(right, edits) for name, (edits, _) in FAULTS.items()}
-    for name, (handler, _) in NAME_FAULTS.items():
-        first = {"<handlerchain>": f"<handlerchain>{HANDLER.format(handler)}"}
-        made[name] = edited(right, first)
-    return made
-
-
-def start(made: dict[str, str], **files: str) -> None:
-    """Start a James that has all these servers, each on its port, and other files of his."""
-    text = ""
-    for name, server in made.items():
-        own = {"</bind>": "</bind><gracefulShutdown>false</gracefulShutdown>"}  # it takes seconds
-        own |= {r"127\.0\.0\.1:25": f"127.0.0.1:{PORTS[name]}", "-sendmail<": f"-{PORTS[name]}<"}
-        text += edited(server, own)
-    Path("/tmp/smtpserver.xml").write_text(f"<smtpservers>{text}</smtpservers>")
-    james.start(smtpserver="/tmp/smtpserver.xml", **files)
-
-
-def usual(made: dict[str, str]) -> None:
-    """Start a James that has all these servers and the usual users."""
-    start(made)
-    james.add_user(*recipe.PEOPLE)
-    james.add_user("sendmail", password=recipe.PASSWORD)
-
-
-def plan(port: int, **sections: Any) -> Plan:
-    """Give this host's plan with James on that port."""
-    formula = REPOSITORY / "sendmail_james"
-    defaults, platforms = (
-        yaml.safe_load((formula / f"{name}.yaml").read_text()) for name in ("defaults", "platforms")
-    )
-    given = recipe.pillar(relay={"port": port}, **sections)["sendmail_james"]
-    wishes = read.load(given, defaults)
-    grains = {"os_family": "Debian", "init": "systemd", "host": "mail"}
-    return Plan(wishes, select(platforms, grains, wishes.lookup))
-
-
-def look(port: int, **sections: Any) -> dict[str, Any]:
-    """Give preflight's report; {item: what it says} without what is said to be well."""
-    report = preflight(plan(port, **sections))
-    told = {what: said for what, said in report["checks"].items() if said != "yes"}
-    wrong = [f"{what}: {said}" for what, said in told.items() if said.startswith("no, ")]
-    assert report["wrong"] == wrong
-    return told
-
-
-def wrong(told: dict[str, str]) -> list[str]:
-    """Give the items that are wrong."""
-    return [what for what, said in told.items() if said.startswith("no, ")]
-
-
-def stranger(name: str) -> list[Check]:
-    """Ask as a client whose name no DNS knows, and give what is wrong."""
-    server = Server("localhost", PORTS[name], DEAD)
-    login = Login("sendmail", Secret(recipe.PASSWORD))
-    found = dialogue(server, login, Questions(senders=(f"root@{DEAD}", "")))
-    return [check for check in found if check.ok is False]
-
-
-def cured(server: str, told: list[str]) -> str:
-    """Do to a server what preflight prints, and nothing else."""
-    cures = {said.partition("smtpserver.xml: ")[2] for said in told}
-    for cure in cures:
-        for name, value, handler, tls in ELEMENT.findall(cure):
-            if handler and "take out" in cure:
-                server = server.replace(handler, "")
-            elif handler:
-                server = edited(server, {"<handlerchain>": f"<handlerchain>{handler}"})
-            elif tls and "<requireSSL>true" in server:
-                server = edited(server, {"<tls .*?/>": TLS})
-            elif name and f"<{name}>" in server:
-                server = edited(server, {f"<{name}>.*?</": f"<{name}>{value}</"})
-    return server
+from support import james, pristine
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +55,8 @@ def before() -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def after(before: dict[str, dict[str, str]]) -> dict[str, list[str]]:
     """Give what is wrong once the cures have been applied."""
-    usual({name: cured(one, list(before[name].values())) for name, one in servers().items()})
+    made = {name: cured(one, list(before[name].values())) for name, one in servers().items()}
+    usual({**made, SIZE_STAYS: servers()["size"]})
     found = {name: wrong(look(PORTS[name])) for name in FAULTS}
     return found | {name: [check.what for check in stranger(name)] for name in NAME_FAULTS}
 
@@ -241,6 +88,22 @@ def test_all_is_yes_where_all_is_right(before: dict[str, dict[str, str]]) -> Non
     assert before["none"].keys() == NOT_SEEN
     assert before["starttls"].keys() == NOT_SEEN
     assert "RecipientRewriteTable" in before["none"]["aliases are followed"]
+
+
+def test_a_limit_of_size_is_cured_at_sendmail_as_well(
+    before: dict[str, dict[str, str]], after: dict[str, list[str]]
+) -> None:
+    """In both files that hand mail to James."""
+    (item,) = FAULTS["size"][1]
+    option = re.search(r"O MaxMessageSize=\d+", before["size"][item])[0]
+    files = {recipe.MAIL / name: (recipe.MAIL / name).read_text() for name in CF_FILES}
+    found = []
+    for path, text in files.items():
+        path.write_text(re.sub(r"(?m)^#?O MaxMessageSize.*", option, text))
+        found.append(wrong(look(PORTS[SIZE_STAYS])))
+    for path, text in files.items():
+        path.write_text(text)
+    assert found == [[item], []]
 
 
 # -- what WebAdmin cures, and what he says of himself -----------------------------------------

@@ -25,6 +25,8 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
     if test and changes:
         return report
     found = preflight(plan)
+    if found.failure:
+        raise found.failure
     report["checks"] = {check.what: answer(check) for check in found.checks}
     if not any(check.ok is False for check in found.smtp):
         report |= strangers(plan, [])

@@ -126,6 +126,8 @@ def answer(check: Check) -> str:
         return "yes"
     if check.ok is None:
         return f"not seen: {check.said}"
+    if not check.said:
+        return f"no, {check.change}"
     return f"no, James says {check.said!r}; {check.change or 'see its log'}"
 
 

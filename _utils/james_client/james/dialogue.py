@@ -93,9 +93,9 @@ class Check:
     ok
         whether it went well; None where that cannot be seen
     said
-        his answer, or why it cannot be seen
+        his answer, "" where he gave none, or why it cannot be seen
     change
-        what to change where it did not go well
+        what to change, or what is in the way, where it did not go well
     """
 
     what: str
@@ -117,7 +117,8 @@ def dialogue(server: Server, login: Login | None, questions: Questions) -> list[
     A login that fails ends it. Raises JamesError when James cannot be talked to at all, PeerError
     when it is not James.
     """
-    with conversation(server) as talk:
+    secrets = () if login is None else (login.password,)
+    with conversation(server, secrets) as talk:
         checks = [_greeting_check(server, talk)]
         asked = {name: f"{_NOBODY}@{name}" for name in (*questions.domains, _NOWHERE)}
         before = {name: _recipient(talk, "", address) for name, address in asked.items()}
@@ -192,7 +193,7 @@ def _login_checks(server: Server, talk: Talk, login: Login, nowhere: Reply) -> I
             reply = talk.log_in(name, login.username, login.password)
         else:
             try:
-                with conversation(server) as other:
+                with conversation(server, (login.password,)) as other:
                     reply = other.log_in(name, login.username, login.password)
             except PeerError:
                 raise
@@ -320,7 +321,7 @@ def unknown_recipients(
     no sender.
     """
     refused: dict[str, str] = {}
-    with conversation(server) as talk:
+    with conversation(server, () if login is None else (login.password,)) as talk:
         if login is not None:
             usable = [name for name in MECHANISMS if name in talk.offers]
             reply = talk.log_in((*usable, MECHANISMS[0])[0], login.username, login.password)

@@ -28,10 +28,15 @@ _REWRITES = Check(
 
 @dataclass(frozen=True)
 class Preflight:
-    """Hold what James was asked, in his SMTP and in his WebAdmin."""
+    """Hold what James was asked, in his SMTP and in his WebAdmin.
+
+    failure
+        why he cannot be talked to at all
+    """
 
     smtp: list[Check]
     webadmin: list[Check]
+    failure: JamesError | None = None
 
     @property
     def checks(self) -> list[Check]:
@@ -58,13 +63,12 @@ def preflight(settings: Settings, domains: Sequence[str], largest: int | None) -
         remote=settings.verify.remote_address,
         largest=largest,
     )
+    admin.append(_REWRITES)
     try:
         smtp = dialogue(james, login(settings), questions)
     except JamesError as err:
-        smtp = [Check(_ANSWERS, False, str(err), "what is named there")]
-    else:
-        smtp.insert(0, Check(_ANSWERS, True, ""))
-    return Preflight(smtp, [*admin, _REWRITES])
+        return Preflight([Check(_ANSWERS, False, "", str(err))], admin, err)
+    return Preflight([Check(_ANSWERS, True, ""), *smtp], admin)
 
 
 def _webadmin_checks(admin: WebAdmin | None) -> tuple[Sequence[str] | None, list[Check]]:
@@ -76,7 +80,7 @@ def _webadmin_checks(admin: WebAdmin | None) -> tuple[Sequence[str] | None, list
         let_in = Check(_LETS_IN, True, "")
     except JamesError as err:
         own = None
-        let_in = Check(_LETS_IN, False, str(err), "webadmin.properties, or the pillar's account")
+        let_in = Check(_LETS_IN, False, "", str(err))
     try:
         ill = admin.health()
     except JamesError as err:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -66,14 +66,15 @@ class Talk:
     limit
         bytes that it takes of one message; None where it says nothing, or that all is welcome
 
+    No reply shows `secrets`, which who answers may have heard in another conversation.
     Not smtplib: its exceptions hold what was sent, and its replies have no limit.
     """
 
-    def __init__(self, server: Server, line: Line) -> None:
+    def __init__(self, server: Server, line: Line, secrets: Sequence[Reveals] = ()) -> None:
         self._server = server
         self._line = line
         self._reader = line.makefile()
-        self._secrets: tuple[Reveals, ...] = ()
+        self._secrets = tuple(secrets)
         self._last: list[str] = []
         self.encrypted = False
         self.expect(None, "James turns us away")
@@ -118,7 +119,7 @@ class Talk:
         Raises PeerError, before a secret leaves, where it is not James who would hear it.
         """
         self._line.prove(self._server.trust, secret=True, cure=_CURE)
-        self._secrets = (password,)
+        self._secrets = (*self._secrets, password)
         secret = password.reveal()
         if mechanism == "PLAIN":
             return self.ask(f"AUTH PLAIN {_b64(chr(0).join((username, username, secret)))}")
@@ -153,10 +154,14 @@ class Talk:
 
 
 @contextmanager
-def conversation(server: Server) -> Iterator[Talk]:
-    """Give a conversation in which both sides have greeted. Raises JamesError."""
+def conversation(server: Server, secrets: Sequence[Reveals] = ()) -> Iterator[Talk]:
+    """Give a conversation in which both sides have greeted. Raises JamesError.
+
+    secrets
+        what no reply and no error may show, before a login as well
+    """
     with Line(server.host, server.port, server.timeout, limit=_LIMIT) as line:
-        yield Talk(server, line)
+        yield Talk(server, line, secrets)
 
 
 def _b64(text: str) -> str:

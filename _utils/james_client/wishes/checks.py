@@ -286,8 +286,8 @@ def check_webadmin_password(value: Any, path: str) -> Secret:
 
     Source: James's PasswordFilter, which splits its list at commas.
     """
+    _no_mask(value, path)
     if not isinstance(value, str) or not _WEBADMIN_PASSWORD.fullmatch(value):
-        _no_mask(value, path)
         raise _refuse_secret(path, "a password of ASCII characters but space and comma", value)
     return Secret(str.__str__(value))
 

@@ -11,7 +11,7 @@ import pytest
 from fake_servers import drips, fake_server, says
 from hypothesis import given
 from hypothesis import strategies as st
-from james_client.james.line import JamesError, NothingListensError
+from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.webadmin import UserExistsError, WebAdmin
 from james_client.wishes.secret import Secret
 
@@ -87,6 +87,8 @@ HTML = "<html><body>It works!</body></html>"
     ("status", "body", "words"),
     [
         (401, "", "it wants a token"),
+        (401, "No Password header.", r"its own password \(account:webadmin_password\)"),
+        (401, "Wrong Password header.", r"its own password \(account:webadmin_password\)"),
         (403, "", "the token does not allow this"),
         (404, "", "an older James, or not WebAdmin"),
         (400, '{"message":"bad","details":"no @"}', "it refuses the request .*bad: no @"),
@@ -307,3 +309,71 @@ def test_any_json_is_an_answer_or_one_error(changing, question, value, status):
     else:
         assert isinstance(found, kind)
         assert not isinstance(found, tuple) or all(isinstance(one, str) for one in found)
+
+
+def test_the_password_of_a_webadmin_as_of_james_39_goes_in_its_header():
+    """A fake, after PasswordFilter of James 3.9; a real one is not at hand."""
+    with fake_webadmin({"GET /domains": (200, "[]")}) as (url, seen):
+        WebAdmin(url, password=PASSWORD).domains()
+    ((_, _, headers, body),) = seen
+    assert (headers["Password"], body) == (PASSWORD.reveal(), "")
+    assert "Authorization" not in headers
+
+
+def test_the_password_is_for_a_proved_james_only(monkeypatch):
+    """A user on that port hears nothing."""
+    monkeypatch.setattr("james_client.james.peer.owner", lambda *_: 65534)
+    with fake_webadmin({"GET /domains": (200, "[]")}) as (url, seen), pytest.raises(PeerError):
+        WebAdmin(url, password=PASSWORD).domains()
+    assert seen == []
+
+
+def component(name, status, cause=None):
+    """Give a component as James's health check shows it."""
+    return {"componentName": name, "escapedComponentName": name, "status": status, "cause": cause}
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_components_that_are_not_well(status):
+    """James says 503 where one of them is unhealthy, 200 where the worst is degraded."""
+    ill = [
+        component("a", "healthy"),
+        component("b", "degraded", "it\nrains"),
+        component("c", "unhealthy"),
+    ]
+    answer = json.dumps({"status": "unhealthy", "checks": ill})
+    with fake_webadmin({"GET /healthcheck": (status, answer)}) as (url, _):
+        assert WebAdmin(url).health() == {"b": "degraded: it rains", "c": "unhealthy"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"checks": {}}',
+        '{"checks": ["a"]}',
+        '{"checks": [{}]}',
+        "nonsense",
+        json.dumps({"checks": [component("a", "fine")]}),
+        json.dumps({"checks": [component(5, "healthy")]}),
+        json.dumps({"checks": [component("a", ["healthy"])]}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 503])
+def test_what_is_no_health_check(answer, status):
+    """Nothing is called healthy that was not understood."""
+    answers = {"GET /healthcheck": (status, answer)}
+    with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match="is not WebAdmin"):
+        WebAdmin(url).health()
+
+
+def test_a_health_check_that_repeats_what_it_heard():
+    """No name and no cause shows the token, the password or what moves a terminal."""
+    heard = f"{TOKEN.reveal()} {PASSWORD.reveal()}\x1b[2J" + "x" * 70_000
+    answer = json.dumps({"checks": [component(heard, "degraded", heard)]})
+    with fake_webadmin({"GET /healthcheck": (200, answer)}) as (url, _):
+        ((name, state),) = WebAdmin(url, TOKEN, password=PASSWORD).health().items()
+    assert name.startswith("(hidden) (hidden)?[2Jxx") and len(name) == 100
+    assert state.startswith("degraded: (hidden) (hidden)?[2Jxx") and len(state) == 200

@@ -65,13 +65,15 @@ def test_the_pillar_may_allow_it(tmp_path: Path) -> None:
 
 
 def test_the_pillars_secrets_leave_in_no_value_but_a_returns_own_keys_stay() -> None:
-    pillar = {"sendmail_james": {"auth": {"password": "wrong"}, "account": {"token": "sdb://x"}}}
+    account = {"token": "sdb://x", "webadmin_password": "header"}
+    pillar = {"sendmail_james": {"auth": {"password": "wrong"}, "account": account}}
     said = {"wrong": ["it is wrong", {"wrong": 5}], "next": "sdb://x stays"}
     assert shown(said, pillar, {}) == {
         "wrong": ["it is (hidden)", {"(hidden)": 5}],
         "next": "sdb://x stays",
     }
     assert shown("wrong", pillar, {}) == "(hidden)"
+    assert shown("a header", pillar, {}) == "a (hidden)"
     assert shown("behind an address", {}, {SECRETS: [Secret("address")]}) == "behind an (hidden)"
 
 

@@ -59,6 +59,7 @@ EDGES = [
     ("auth:file", f"/etc/{'x' * 186}auth-info", f"/etc/{'x' * 187}auth-info"),
     ("account:timeout", 300, 301),
     ("account:token", "t" * 4096, "t" * 4097),
+    ("account:webadmin_password", "&" * 4096, "&" * 4097),
     ("account:webadmin", "http://localhost:1", "http://localhost:0"),
     ("account:webadmin", "http://localhost:65535", "http://localhost:65536"),
     ("account:webadmin", "http://a.1b", "http://a.1"),

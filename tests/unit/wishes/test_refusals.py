@@ -31,6 +31,10 @@ def mistakes(pillar: Any, **more: Any) -> tuple[str, ...]:
     [
         ({"auth": {"username": "u", "password": MASK}}, "sendmail_james:auth:password"),
         ({"account": {"token": MASK}}, "sendmail_james:account:token"),
+        (
+            {"account": {"webadmin_password": MASK}},
+            "sendmail_james:account:webadmin_password",
+        ),
     ],
 )
 def test_salts_mask_is_no_secret(pillar: Any, path: str) -> None:

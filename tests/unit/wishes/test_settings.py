@@ -321,6 +321,24 @@ def test_the_example_is_a_good_pillar() -> None:
             "account: {token: 5}",
             "account:token: expected a token of letters, digits and ._~+/=-, got int: quote it",
         ),
+        *(
+            (
+                f"account: {{webadmin_password: {value}}}",
+                "account:webadmin_password: expected a password of ASCII characters but space and "
+                f"comma, got {found}",
+            )
+            for value, found in (("5", "int: quote it"), ("'a,b'", "str"), ("'a b'", "str"))
+        ),
+        (
+            f"account: {{webadmin_password: {PASSWORD}, webadmin: 'http://james.example.org'}}",
+            "account:webadmin: expected https, or auth:allow_cleartext: true, "
+            "got 'http://james.example.org'",
+        ),
+        (
+            f"account: {{webadmin_password: {PASSWORD}, token: t}}",
+            "account:webadmin_password: expected null, since account:token is set: WebAdmin wants "
+            "one of them",
+        ),
         (
             "verify: {remote_address: root}",
             "verify:remote_address: expected an address with a domain such as name@example.org, "

@@ -115,7 +115,11 @@ def test_a_secret_is_in_no_mistake(word: str, junk: str) -> None:
     for bad in (f"#{hidden}", f"{hidden}\n{junk}", hidden + "x" * 1600, [hidden], {hidden: junk}):
         pillar = {
             "auth": {"username": "u", "password": bad},
-            "account": {"token": f" {hidden}", "webadmin": f"http://u:{hidden}@localhost"},
+            "account": {
+                "token": f" {hidden}",
+                "webadmin_password": bad,
+                "webadmin": f"http://u:{hidden}@localhost",
+            },
         }
         for wrong in (pillar, {**pillar, "auth": hidden}, {**pillar, "auth": {hidden: None}}):
             with pytest.raises(SettingsError) as caught:

@@ -70,6 +70,8 @@ def test_sdb_addresses() -> None:
     found = load(pillar, resolve=secrets.__getitem__)
     assert found.auth is not None and found.account is not None
     assert (found.auth.password, found.account.token) == (Secret(PASSWORD), Secret("tok"))
+    other = load(pillar.replace("token", "webadmin_password"), resolve=secrets.__getitem__)
+    assert other.account is not None and other.account.webadmin_password == Secret("tok")
     kept = load(pillar.replace("sdb://v/t", "t"))
     assert kept.auth is not None and kept.auth.password.reveal() == "sdb://vault/james"
 
@@ -104,11 +106,12 @@ def test_a_secret_shows_nowhere() -> None:
 
 @pytest.mark.parametrize("password", [None, PASSWORD])
 @pytest.mark.parametrize("token", [None, "tok"])
+@pytest.mark.parametrize("key", ["token", "webadmin_password"])
 def test_the_settings_name_every_secret_that_they_hold(
-    password: str | None, token: str | None
+    password: str | None, token: str | None, key: str
 ) -> None:
     auth = {"auth": {"username": "u", "password": password}} if password else {}
-    account = {"account": {"token": token, "webadmin": "http://127.0.0.1:8000"}} if token else {}
+    account = {"account": {key: token, "webadmin": "http://127.0.0.1:8000"}} if token else {}
     found = read.load({**auth, **account}, DEFAULTS)
     wanted = [secret for secret in (password, token) if secret]
     assert [secret.reveal() for secret in found.secrets] == wanted
