@@ -17,6 +17,8 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
         create what is missing, where pillar ``account:create`` is true
     test
         say it and create nothing; what is still to be created is not asked about
+
+    Raises JamesError when James cannot be talked to.
     """
     changes = missing(plan.settings, patient=False) if make else {}
     if not test:

@@ -14,6 +14,7 @@ from james_client.james.line import JamesError, PeerError
 from james_client.james.smtp import Reply, Server, Talk, conversation
 from james_client.scrub import Reveals
 
+LARGEST = "messages may be as large as sendmail takes them"
 MECHANISMS = ("LOGIN", "PLAIN")
 _GROUP = 20  # recipients of one transaction
 _NOBODY = "nosuch-sendmail-james-check"
@@ -122,7 +123,7 @@ def dialogue(server: Server, login: Login | None, questions: Questions) -> list[
         checks = [_greeting_check(server, talk)]
         asked = {name: f"{_NOBODY}@{name}" for name in (*questions.domains, _NOWHERE)}
         before = {name: _recipient(talk, "", address) for name, address in asked.items()}
-        checks.append(_second_check(server))
+        checks.append(_second_check(server, secrets))
         if talk.encrypted:
             checks.append(Check("STARTTLS is offered, and works", True, "220"))
         if questions.largest is not None:
@@ -155,11 +156,11 @@ def _greeting_check(server: Server, talk: Talk) -> Check:
     return Check(f"a client that says {server.helo} is welcome", good, str(reply), change)
 
 
-def _second_check(server: Server) -> Check:
+def _second_check(server: Server, secrets: Sequence[Reveals]) -> Check:
     """Connect beside the first conversation: sendmail runs two queues."""
     what = "a second connection at the same time is taken"
     try:
-        with conversation(server) as second:
+        with conversation(server, secrets) as second:
             second.ask("QUIT")
     except JamesError as err:
         return Check(what, False, str(err), _LIMITS)
@@ -167,15 +168,15 @@ def _second_check(server: Server) -> Check:
 
 
 def _size_check(limit: int | None, largest: int) -> Check:
-    what = "messages may be as large as sendmail takes them"
     if limit is None or 0 < largest <= limit:
-        return Check(what, True, "no limit" if limit is None else f"SIZE {limit}")
+        return Check(LARGEST, True, "no limit" if limit is None else f"SIZE {limit}")
+    kilobytes = -(-largest // 1024)
     change = (
-        f"the greater limit: what is larger is returned for good. O MaxMessageSize={limit} in "
-        f"sendmail.cf and submit.cf (m4: confMAX_MESSAGE_SIZE), or smtpserver.xml: "
-        f"<maxmessagesize>{-(-largest // 1024)}</maxmessagesize>"
+        f"what is larger is returned for good: O MaxMessageSize={limit} in sendmail.cf and "
+        "submit.cf (m4: confMAX_MESSAGE_SIZE), or smtpserver.xml: "
+        f"<maxmessagesize>{kilobytes}</maxmessagesize>"
     )
-    return Check(what, False, f"SIZE {limit}", change)
+    return Check(LARGEST, False, f"SIZE {limit}", change)
 
 
 # -- the login --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from james_client.james.account import login, server, webadmin
-from james_client.james.dialogue import Check, Questions, dialogue
+from james_client.james.dialogue import LARGEST, Check, Questions, dialogue
 from james_client.james.line import JamesError
 from james_client.james.webadmin import WebAdmin
 from james_client.wishes.settings import Settings
@@ -68,6 +68,8 @@ def preflight(settings: Settings, domains: Sequence[str], largest: int | None) -
         smtp = dialogue(james, login(settings), questions)
     except JamesError as err:
         return Preflight([Check(_ANSWERS, False, "", str(err))], admin, err)
+    if largest is None:
+        smtp.append(Check(LARGEST, None, "this host has no sendmail.cf yet"))
     return Preflight([Check(_ANSWERS, True, ""), *smtp], admin)
 
 

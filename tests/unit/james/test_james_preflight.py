@@ -19,7 +19,9 @@ DEFAULTS = Path(__file__).parents[3] / "sendmail_james" / "defaults.yaml"
 PASSWORD, TOKEN = "pa55-word&%", "t0ken-value"
 
 
-def look(port: int, webadmin: int | None = None, **account: Any) -> dict[str, str]:
+def look(
+    port: int, webadmin: int | None = None, *, largest: int | None = 0, **account: Any
+) -> dict[str, str]:
     """Ask a James on that port, and his WebAdmin; what is said of each item."""
     pillar: dict[str, Any] = {
         "relay": {"host": "localhost", "port": port},
@@ -28,7 +30,7 @@ def look(port: int, webadmin: int | None = None, **account: Any) -> dict[str, st
     if webadmin is not None:
         pillar["account"] = {"webadmin": f"http://127.0.0.1:{webadmin}", **account}
     settings = read.load(pillar, yaml.safe_load(DEFAULTS.read_text()))
-    checks = preflight.preflight(settings, ("localhost",), 0).checks
+    checks = preflight.preflight(settings, ("localhost",), largest).checks
     told = {check.what: answer(check) for check in checks}
     assert in_words(checks) == [f"{k}: {v}" for k, v in told.items() if v.startswith("no, ")]
     return told
@@ -125,3 +127,12 @@ def test_health_that_is_not_shown_is_not_seen() -> None:
         told = look(closed(), admin)
     assert told["WebAdmin lets us in"] == "yes"
     assert told["James is healthy"].startswith("not seen: ")
+
+
+def test_a_host_without_sendmail_has_no_largest_message() -> None:
+    with fake_server(fake_smtp({"EHLO": "250-a\r\n250 SIZE 5"})) as smtp:
+        told = look(smtp, largest=None)
+        known = look(smtp, largest=6)
+    item = "messages may be as large as sendmail takes them"
+    assert told[item] == "not seen: this host has no sendmail.cf yet"
+    assert known[item].startswith("no, James says 'SIZE 5'; what is larger is returned")
