@@ -59,6 +59,7 @@ OPTIONS = {
                 ("Timeout.queuewarn.dsn", "QUEUEWARN_DSN", ""),
             )
         ),
+        Option("AliasFile", 6, letter="A"),
         Option("HelpFile", 8),
         Option("MaxMessageSize", 5),
         Option("RunAsUser", 2),

@@ -356,6 +356,11 @@ class Cf:
         index = self.option_index(name)
         return None if index is None else self._option_value(index, OPTIONS[name])
 
+    def option_values(self, name: str) -> list[str]:
+        """Give every value of an option that may be set more than once, in the file's order."""
+        values = (self._option_value(index, OPTIONS[name]) for index in self.places(b"O"))
+        return [value for value in values if value is not None]
+
     def option_index(self, name: str, *, commented: bool = False) -> int | None:
         """Give the place of the last ``O`` line (or of the last one commented out) of an option."""
         option = OPTIONS[name]

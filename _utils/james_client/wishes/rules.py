@@ -106,6 +106,11 @@ def _account(built: Built) -> Iterator[str]:
         yield _wrong("account:webadmin", "an address, since account:create is true", None)
     if create and not auth.get("enabled"):
         yield _wrong("account:create", "false, since there is no auth section in force", True)
+    if "webadmin" in account and account["webadmin"] is None:
+        if account.get("aliases") == "carry":
+            yield _wrong("account:webadmin", "an address, since account:aliases is carry", None)
+        if account.get("people"):
+            yield _wrong("account:webadmin", "an address, since account:people names some", None)
     url = account.get("webadmin")
     if token and password:
         yield (

@@ -92,13 +92,16 @@ class Auth:
 
 @dataclass(frozen=True)
 class Account:
-    """Hold how the James account is looked at or created; timeout in seconds."""
+    """Hold how James's account and names are looked at or made; timeout in seconds."""
 
     webadmin: str | None
     create: bool
     token: Secret | None
     webadmin_password: Secret | None
     timeout: int
+    aliases: str
+    acknowledged: tuple[str, ...]
+    people: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,9 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "token": optional(allowed.check_token),
             "webadmin_password": optional(allowed.check_webadmin_password),
             "timeout": integer(1, 300),
+            "aliases": one_of("report", "carry", "ignore"),
+            "acknowledged": list_of(allowed.check_alias_name, "names of aliases"),
+            "people": allowed.check_people,
         },
     ),
     "verify": (
