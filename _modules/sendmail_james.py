@@ -13,6 +13,7 @@ from typing import Any
 
 # Modules only: Salt's loader would take an imported function for one of ours.
 from james_client.answers import account as account_report
+from james_client.answers import aliases as alias_report
 from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
@@ -224,6 +225,26 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
         salt-call sendmail_james.account create=True
     """
     return account_report.account(_plan(), make=create, test=test)
+
+
+@_command
+def aliases(carry: bool = False, test: bool = False) -> dict[str, Any]:
+    """Say of every alias what James has for it and what carrying it would make.
+
+    carry
+        have James do what pillar ``account:aliases`` and ``account:people`` want of him
+    test
+        say what would change on James and change nothing
+
+    Returns ``{"names": {name: {"is": …, "James has": [...], "carried": [...], "lost": [...]}}}``,
+    with ``"changes"`` where something was to be carried.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.aliases
+        salt-call sendmail_james.aliases carry=True test=True
+    """
+    return alias_report.aliases(_plan(), make=carry, test=test)
 
 
 @_command

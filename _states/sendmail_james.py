@@ -17,7 +17,7 @@ from typing import Any
 from james_client.answers import probe
 from james_client.james import account, line
 from james_client.run import live as way_live
-from james_client.run import before_us, load, owed, proof, service, steps, whole
+from james_client.run import before_us, carry, load, owed, proof, service, steps, whole
 from james_client.run.plan import Plan, RunError
 from james_client.wishes import mistakes
 
@@ -286,6 +286,8 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
     what would be left, all files stay as they are and the comment names them and the command that
     forces it: nothing is guessed. Where James keeps the ports that sendmail listened on before us,
     the files are given back, but nothing is restarted; the state fails and says what to type.
+    Then what was made on James for aliases is taken away; where he is down the comment names what
+    remains.
 
     .. code-block:: yaml
 
@@ -295,16 +297,33 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
     mistakes.integer(0, 3600)(timeout, "timeout")
     plan, test = _plan(), __opts__["test"]
     changes = way_live.go_back(plan, test=test, force=force, holder="state.apply")
-    if not changes and not owed.is_owed(plan):
-        return {"comment": "nothing to give back"}
-    if test:
-        return {"result": None, "changes": changes, "comment": "what is ours would be taken out"}
+    said, wrong = [], []
+    if changes or owed.is_owed(plan):
+        said = ["what is ours would be taken out"] if test else ["what is ours was taken out"]
+        wrong = [] if test else _restart_as_before(plan, said, timeout)
+    # Not before: as long as sendmail hands its mail to James, he must know the names.
+    left = carry.take_back(plan, test=test, holder="state.apply")
+    if left.changes:
+        changes["James"] = left.changes
+        said.append("what James had of ours " + ("would be" if test else "was") + " taken away")
+    wrong += [left.why] if left.why else []
+    result = None if test and said else not wrong
+    comment = "; ".join([*said, *wrong]) or "nothing to give back"
+    return {"result": result, "changes": changes, "comment": comment}
+
+
+def _restart_as_before(plan: Plan, said: list[str], timeout: int) -> list[str]:
+    """Restart sendmail on the files that were given back; return what is wrong."""
     if _is_offline():
-        return {"changes": changes, "comment": f"given back; {_offline(plan)}"}
+        said.append(_offline(plan))
+        return []
     del __context__[load.PLAN]  # the files are others now
-    done = before_us.restart(_plan(), __salt__, timeout)
-    said = ["what is ours was taken out", *done.said, *done.wrong]
-    return {"result": not done.wrong, "changes": changes, "comment": "; ".join(said)}
+    now = _plan()
+    done = before_us.restart(now, __salt__, timeout)
+    if done.wrong:
+        service.end_runners(now)  # on the old configuration; their mail waits
+    said += done.said
+    return done.wrong
 
 
 @_state
@@ -342,6 +361,41 @@ def account_present(name: str) -> Ret:
         return {"result": False, "changes": changes, "comment": "; ".join(wrong)}
     said = f"James takes what {settings.auth.username} will send"
     return {"changes": changes, "comment": said}
+
+
+@_state
+def aliases_carried(name: str) -> Ret:
+    """Have James do what this host's aliases say, as forwards and groups, or say what is lost.
+
+    name
+        a sentence; pillar ``sendmail_james:account:aliases`` says whether the alias files of the cf
+        are carried, reported or ignored, ``account:people`` which names James knows besides
+
+    What was made is remembered: it goes when the alias or the wish goes, and with ``clean``. What
+    James has nothing for is named in ``warnings``, unless ``account:acknowledged`` names it.
+
+    .. code-block:: yaml
+
+        James knows this host's aliases:
+          sendmail_james.aliases_carried
+    """
+    plan, test = _plan(), __opts__["test"]
+    if _awaits_package(plan):
+        return _unknown_yet(plan)
+    found = carry.look(plan, patient=bool(plan.placed) and not test)
+    said: Ret = {"comment": found.summary(test=test)}
+    if words := found.in_words():
+        said["warnings"] = words
+    if found.blocked:
+        # Before the first run sendmail still holds James's port, so a test can't ask.
+        return said | {"result": None if test and found.unasked else False}
+    if not found.changes:
+        return said
+    if test:
+        return said | {"result": None, "changes": found.changes}
+    refused = carry.carry_out(plan, found, holder="state.apply")
+    said["changes"] = found.changes
+    return said | ({"result": False, "comment": "; ".join(refused)} if refused else {})
 
 
 @_state

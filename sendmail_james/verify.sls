@@ -1,5 +1,6 @@
-# Sendmail's account exists on James and may do what sendmail needs; the live configuration routes all mail to James,
-# and with verify:live test messages show it.
+# Sendmail's account exists on James and may do what sendmail needs; James does what this host's aliases said, as far as
+# account:aliases and account:people want it; the live configuration routes all mail to James, and with verify:live test
+# messages show it.
 include:
   - sendmail_james.service
 
@@ -7,6 +8,11 @@ James takes mail from sendmail's account:
   sendmail_james.account_present:
     - require:
       - sendmail_james: The queue runners work with the live configuration
+
+James knows this host's aliases:
+  sendmail_james.aliases_carried:
+    - require:
+      - sendmail_james: James takes mail from sendmail's account
 
 All mail reaches James:
   sendmail_james.delivers:

@@ -68,8 +68,8 @@ def missing(settings: Settings, *, patient: bool) -> Changes:
     if auth is None or account is None or not account.create or admin is None:
         return {}
     changes: Changes = {}
-    patience = _patience(settings) if patient else 0
-    if not _patiently(lambda: admin.user_exists(auth.username), patience):
+    wait = patience(settings) if patient else 0
+    if not patiently(lambda: admin.user_exists(auth.username), wait):
         changes["account"] = {"old": None, "new": auth.username}
     if DOMAIN not in admin.domains():
         changes["domain"] = {"old": None, "new": DOMAIN}
@@ -104,11 +104,12 @@ def checks(settings: Settings, *, patient: bool) -> list[Check]:
         domains=(DOMAIN,),
         remote=settings.verify.remote_address,
     )
-    patience = _patience(settings) if patient else 0
-    return _patiently(lambda: dialogue(james, login(settings), questions), patience)
+    wait = patience(settings) if patient else 0
+    return patiently(lambda: dialogue(james, login(settings), questions), wait)
 
 
-def _patience(settings: Settings) -> float:
+def patience(settings: Settings) -> float:
+    """Return for how many seconds James may be starting."""
     return settings.account.timeout if settings.account else _PATIENCE
 
 
@@ -131,7 +132,7 @@ def answer(check: Check) -> str:
     return f"no, James says {check.said!r}; {check.change or 'see its log'}"
 
 
-def _patiently(ask: Callable[[], T], seconds: float) -> T:
+def patiently(ask: Callable[[], T], seconds: float) -> T:
     """Ask again while James, who may be waiting for sendmail's port, is not there yet.
 
     Until he holds that port, a WebAdmin of a user of his own is not known to be his.

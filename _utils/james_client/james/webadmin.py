@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from james_client.james.line import JamesError, Line
+from james_client.james.mappings import FORWARD, JamesMapping, Known
 from james_client.james.peer import ROOT_ONLY, Trust
 from james_client.scrub import Reveals, scrub
 
@@ -24,6 +25,18 @@ _CURE = (
 
 class UserExistsError(JamesError):
     """The account is there already; its password is left alone."""
+
+
+class _StatusError(JamesError):
+    """James answers with a status that says no."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.status = status
+
+
+class RefusedError(JamesError):
+    """James has not made a mapping, and says why."""
 
 
 class WebAdmin:
@@ -107,6 +120,53 @@ class WebAdmin:
                 why = f": {cause}" if isinstance(cause, str) and cause else ""
                 ill[self._shown(name, 100)] = self._shown(f"{state}{why}", 200)
         return ill
+    def known(self) -> Known:
+        """Return James's domains, users and mappings."""
+        status, answer = self._ask("GET", "users")
+        if not isinstance(answer, list) or not all(isinstance(one, Mapping) for one in answer):
+            self._odd(status, answer)
+        users = self._words(status, [one.get("username") for one in answer])
+        status, answer = self._ask("GET", "mappings")
+        if not isinstance(answer, Mapping):
+            self._odd(status, answer)
+        mappings = [self._mappings(status, source, found) for source, found in answer.items()]
+        return Known(
+            frozenset(one.lower() for one in self.domains()),
+            frozenset(one.lower() for one in users),
+            frozenset(one for some in mappings for one in some),
+        )
+
+    def _mappings(self, status: int, source: str, found: object) -> list[JamesMapping]:
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+            self._odd(status, found)
+        parts = [
+            self._words(status, [source, one.get("type"), one.get("mapping")]) for one in found
+        ]
+        return [JamesMapping(*part) for part in parts]
+
+    def put_mapping(self, mapping: JamesMapping) -> None:
+        """Make a forward or a group's member; it may be there. Raises RefusedError."""
+        try:
+            self._ask("PUT", *self._place(mapping), good=(204,))
+        except _StatusError as err:
+            if err.status in (400, 404, 409):
+                raise RefusedError(f"{mapping.source}, {mapping}: {err}") from None
+            raise
+
+    def delete_mapping(self, mapping: JamesMapping) -> None:
+        """Take a forward or a group's member away; it may be gone."""
+        self._ask("DELETE", *self._place(mapping), good=(200, 204))
+
+    def _place(self, mapping: JamesMapping) -> tuple[str, ...]:
+        if not mapping.ours:
+            raise JamesError(f"{self._base}: {mapping!r} is no mapping that could be ours")
+        # James decodes the addresses in these paths once more than others.
+        source, target = (
+            urllib.parse.quote(one, safe="") for one in (mapping.source, mapping.target)
+        )
+        if mapping.kind == FORWARD:
+            return ("address", "forwards", source, "targets", target)
+        return ("address", "groups", source, target)
 
     def repositories(self) -> tuple[str, ...]:
         """Return the paths of the mail repositories (var/mail/error, ...)."""
@@ -174,9 +234,10 @@ class WebAdmin:
         if status not in good:
             said = _said(text) if len(text) <= _SHOWN else "a long answer"
             detail = _plain(scrub(said, secrets), 300)
-            raise JamesError(
+            raise _StatusError(
                 f"{self._base}: {_meaning(status, said)} "
-                f"({method} /{where}: {status}{', ' + detail if detail else ''})"
+                f"({method} /{where}: {status}{', ' + detail if detail else ''})",
+                status,
             )
         if not text.strip() or method == "HEAD" or 300 <= status < 500:
             return status, None
@@ -270,5 +331,5 @@ def _meaning(status: int, said: str) -> str:
         401: "it wants a token (account:token)",
         403: "the token does not allow this (account:token)",
         404: "it does not know this; an older James, or not WebAdmin",
-        409: "it is there already",
+        409: "it is there already, or in the way of something",
     }.get(status, "it fails" if status >= 500 else "it answers what it should not")

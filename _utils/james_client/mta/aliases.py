@@ -44,10 +44,19 @@ class Alias:
 
 @dataclass(frozen=True)
 class Reading:
-    """What alias files say: the entries that count, and in words what newaliases refuses."""
+    """What alias files say.
+
+    entries
+        those that count
+    mistakes
+        in words, what newaliases refuses or nobody can read
+    unread
+        in words, which files could not be read: what they say is not known
+    """
 
     entries: tuple[Alias, ...] = ()
     mistakes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,8 @@ def together(readings: Collection[Reading]) -> Reading:
         for entry in reading.entries:
             found.setdefault(entry.name, entry)
     mistakes = tuple(said for reading in readings for said in reading.mistakes)
-    return Reading(tuple(found.values()), mistakes)
+    unread = tuple(said for reading in readings for said in reading.unread)
+    return Reading(tuple(found.values()), mistakes, unread)
 
 
 def _logical(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -200,7 +210,8 @@ def _name(text: str, local: Collection[str]) -> str:
 
 def _split(value: str) -> tuple[str, ...]:
     """Split at commas that stand outside quotes, comments and brackets."""
-    parts, part = [], []
+    parts: list[str] = []
+    part: list[str] = []
     for found in re.finditer(rf"{_PARTS.pattern}|,", value, re.DOTALL):
         if found[0] == ",":
             parts.append("".join(part))
