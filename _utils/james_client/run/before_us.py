@@ -40,9 +40,9 @@ def restart(plan: Plan, functions: service.Functions, timeout: float = TIMEOUT) 
     timeout
         seconds to wait for a port that somebody else holds
 
-    Where it is held for longer, nothing is restarted, and the restart
-    stays owed. Where sendmail did not listen before us, it is stopped instead. A service that did
-    not start at boot before us no longer does. Raises RunError.
+    Where it is held for longer, nothing is restarted, and the restart stays owed. Where sendmail
+    did not listen before us, it is stopped instead. A service that did not start at boot before us
+    no longer does. Raises RunError.
     """
     said: list[str] = []
     listened = _sockets(plan)

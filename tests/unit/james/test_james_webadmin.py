@@ -12,7 +12,8 @@ from fake_servers import drips, fake_server, says
 from hypothesis import given
 from hypothesis import strategies as st
 from james_client.james.line import JamesError, NothingListensError, PeerError
-from james_client.james.webadmin import UserExistsError, WebAdmin
+from james_client.james.mappings import FORWARD, GROUP, JamesMapping
+from james_client.james.webadmin import RefusedError, UserExistsError, WebAdmin
 from james_client.wishes.secret import Secret
 
 TOKEN, PASSWORD = Secret("t0ken-value"), Secret("pa55-word&%")
@@ -377,3 +378,72 @@ def test_a_health_check_that_repeats_what_it_heard():
         ((name, state),) = WebAdmin(url, TOKEN, password=PASSWORD).health().items()
     assert name.startswith("(hidden) (hidden)?[2Jxx") and len(name) == 100
     assert state.startswith("degraded: (hidden) (hidden)?[2Jxx") and len(state) == 200
+
+
+def test_what_james_knows_is_asked_in_three_requests():
+    """Domains, users and mappings, in lower case where James does not tell cases apart."""
+    answers = {
+        "GET /users": (200, '[{"username":"Bob"}]'),
+        "GET /domains": (200, '["LocalHost"]'),
+        "GET /mappings": (200, '{"a@localhost":[{"type":"Group","mapping":"X@y.org"}]}'),
+    }
+    with fake_webadmin(answers) as (url, seen):
+        known = WebAdmin(url).known()
+    assert (known.users, known.domains) == ({"bob"}, {"localhost"})
+    assert known.mappings == {JamesMapping("a@localhost", GROUP, "X@y.org")}
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    "mappings",
+    [
+        *("[]", '{"a": {}}', '{"a": [1]}', '{"a": [{"type": "Group"}]}', "nonsense"),
+        '{"a": [{"type": "Group", "mapping": "b\\u0000"}]}',
+        '{"a\\u0007": [{"type": "Group", "mapping": "b"}]}',
+        '{"a": [{"type": 1, "mapping": "b"}]}',
+    ],
+)
+def test_mappings_that_are_none(mappings):
+    """What is no list of James's is not taken for one."""
+    usual = {"GET /users": (200, "[]"), "GET /domains": (200, "[]")}
+    words = pytest.raises(JamesError, match="not WebAdmin")
+    with fake_webadmin({**usual, "GET /mappings": (200, mappings)}) as (url, _), words:
+        WebAdmin(url).known()
+
+
+def test_addresses_are_quoted_twice_in_the_paths_of_mappings():
+    """So James reads them; a plus would be a blank otherwise."""
+    forward = JamesMapping("a+b@localhost", FORWARD, "x@y.org")
+    group = JamesMapping("c@localhost", GROUP, "x+z@y.org")
+    paths = [
+        "/address/forwards/a%252Bb%2540localhost/targets/x%2540y.org",
+        "/address/groups/c%2540localhost/x%252Bz%2540y.org",
+    ]
+    answers = {f"{verb} {path}": (204, "") for verb in ("PUT", "DELETE") for path in paths}
+    with fake_webadmin(answers) as (url, seen):
+        for one in (forward, group):
+            WebAdmin(url).put_mapping(one)
+            WebAdmin(url).delete_mapping(one)
+    assert [path for _, path, *_ in seen] == [paths[0]] * 2 + [paths[1]] * 2
+
+
+def test_a_mapping_that_could_not_be_ours_is_never_asked_for():
+    """Whatever a file or James says, no other path is made of it."""
+    with fake_webadmin({}) as (url, seen):
+        for source in ("../../users/bob@x", "a/b@x", "a@b@c", "a b@x"):
+            with pytest.raises(JamesError, match="could be ours"):
+                WebAdmin(url).delete_mapping(JamesMapping(source, GROUP, "x@y.org"))
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, RefusedError), (404, RefusedError), (409, RefusedError), (500, JamesError)],
+)
+def test_a_refused_mapping_is_told_from_a_fault(status, error):
+    """Of what James refuses is known that it was not made."""
+    mapping = JamesMapping("a@localhost", GROUP, "x@y.org")
+    answers = {"PUT /address/groups/a%2540localhost/x%2540y.org": (status, '{"message":"a loop"}')}
+    with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match="a loop") as caught:
+        WebAdmin(url).put_mapping(mapping)
+    assert isinstance(caught.value, RefusedError) is (error is RefusedError)
