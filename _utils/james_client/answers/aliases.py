@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from james_client.errors import CallerError
-from james_client.james.mappings import JamesMapping
+from james_client.james.mappings import by_name
 from james_client.mta.aliases import shown
 from james_client.run import carry
 from james_client.run.carry import Look
@@ -44,6 +44,8 @@ def aliases(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
 def _names(found: Look) -> dict[str, dict[str, Any]]:
     entries = {entry.name: entry for entry in found.reading.entries}
     names: dict[str, dict[str, Any]] = {}
+    has = by_name(found.known.mappings - found.remove) if found.known else {}
+    more = by_name(found.make)
     for name in sorted({*entries, *found.people}):
         entry = entries.get(name)
         here = [] if entry is None else [f"{entry.place}: {', '.join(map(shown, entry.targets))}"]
@@ -52,14 +54,9 @@ def _names(found: Look) -> dict[str, dict[str, Any]]:
         names[shown(name)] = {"is": here[0]}
         if found.known is not None:
             names[shown(name)] |= {
-                "James has": _of(name, found.known.mappings - found.remove),
-                "carried": _of(name, found.make),
+                "James has": [f"{one.source}: {one}" for one in has.get(name, ())],
+                "carried": [f"{one.source}: {one}" for one in more.get(name, ())],
             }
         if found.lost.get(name):
             names[shown(name)]["lost"] = found.lost[name]
     return names
-
-
-def _of(name: str, mappings: frozenset[JamesMapping]) -> list[str]:
-    own = [one for one in sorted(mappings) if one.source.rpartition("@")[0] == name]
-    return [f"{one.source}: {one}" for one in own]

@@ -110,9 +110,7 @@ class _Arrangement:
     ) -> None:
         self.aliases, self.known = aliases, known
         self.virtual = any("@" in user for user in known.users)
-        self.there: dict[str, list[JamesMapping]] = defaultdict(list)
-        for one in sorted(known.mappings.difference(made)):
-            self.there[one.source].append(one)
+        self.there = by_source(known.mappings.difference(made))
         self.local = tuple(dict.fromkeys(domain.lower() for domain in domains))
         self.own = [
             one
@@ -247,12 +245,29 @@ def changes(known: Known, make: Mappings, remove: Mappings) -> Changes:
 
     Old and new are lists of all that James has for it, None where that is nothing.
     """
-    found: Changes = {}
-    for source in sorted({one.source for one in make | remove}):
-        old = {one for one in known.mappings if one.source == source}
-        new = (old - remove) | {one for one in make if one.source == source}
-        found[source] = {
-            "old": [str(one) for one in sorted(old)] or None,
-            "new": [str(one) for one in sorted(new)] or None,
+    touched = {one.source for one in make | remove}
+    old = by_source(one for one in known.mappings if one.source in touched)
+    new = by_source(one for one in (known.mappings | make) - remove if one.source in touched)
+    return {
+        source: {
+            "old": [str(one) for one in old.get(source, ())] or None,
+            "new": [str(one) for one in new.get(source, ())] or None,
         }
+        for source in sorted(touched)
+    }
+
+
+def by_source(mappings: Iterable[JamesMapping]) -> dict[str, list[JamesMapping]]:
+    """Return mappings, in order, by the address that they are for."""
+    found: dict[str, list[JamesMapping]] = defaultdict(list)
+    for one in sorted(mappings):
+        found[one.source].append(one)
+    return found
+
+
+def by_name(mappings: Iterable[JamesMapping]) -> dict[str, list[JamesMapping]]:
+    """Return mappings, in order, by the name that they are for, in whichever domain."""
+    found: dict[str, list[JamesMapping]] = defaultdict(list)
+    for one in sorted(mappings):
+        found[one.source.rpartition("@")[0]].append(one)
     return found

@@ -88,7 +88,8 @@ def address(target: str) -> str | None:
     if route := _ROUTE.search(_QUOTED.sub('""', bare)):
         bare = route[1].strip()
     bare = bare.removeprefix("\\")
-    return bare if _ADDRESS.fullmatch(bare) and ".@" not in bare and ".." not in bare else None
+    dots = ".." in bare or ".@" in bare or bare.endswith(".")
+    return bare if _ADDRESS.fullmatch(bare) and not dots else None
 
 
 def files(values: Collection[str]) -> list[AliasFile]:

@@ -9,7 +9,15 @@ from james_client.changes import Changes
 from james_client.files.lock import locked
 from james_client.james.account import patience, patiently, webadmin
 from james_client.james.line import JamesError
-from james_client.james.mappings import Arranged, JamesMapping, Known, Mappings, arrange, changes
+from james_client.james.mappings import (
+    Arranged,
+    JamesMapping,
+    Known,
+    Mappings,
+    arrange,
+    by_name,
+    changes,
+)
 from james_client.james.webadmin import RefusedError, WebAdmin
 from james_client.mta.aliases import Alias, Reading, address, shown, without_counterpart
 from james_client.run import made
@@ -162,12 +170,12 @@ def _judge(plan: Plan, found: Look, ours: Mappings) -> None:
     found.keep = ours & arranged.wanted
     found.nameless = _nameless(found.remove, domains)
     after = (present | found.make) - found.remove
+    lacking = by_name(theirs.wanted - after)
     for name in sorted({*entries, *found.people}):
         said = (
             [] if name in found.people or name not in entries else _always(entries[name], entries)
         )
-        lacking = sorted(one for one in theirs.wanted - after if one.source.startswith(f"{name}@"))
-        said += [f"James has no {one} for {one.source}" for one in lacking]
+        said += [f"James has no {one} for {one.source}" for one in lacking.get(name, ())]
         found.lost[name] = said + theirs.notes.get(name, [])
     found.elsewhere += _missing(theirs, found)
 
@@ -279,5 +287,5 @@ def take_back(plan: Plan, *, test: bool, holder: str) -> Left:
                 f"on James remain {names}: {err}. When he is up: "
                 "salt-call state.apply sendmail_james.clean"
             )
-            return Left({} if not test else found.changes, "; ".join(left))
+            return Left({}, "; ".join(left))
     return Left(found.changes, "; ".join(left) or None)
