@@ -73,7 +73,8 @@ class Look:
     def plain(self) -> dict[str, tuple[str, ...]]:
         """Return the aliases that James can be told, and their addresses."""
         entries = self.reading.entries
-        return {one.name: one.addresses for one in entries if address(one.name) == one.name}
+        plain = {one.name: one.addresses for one in entries if address(one.name) == one.name}
+        return {name: addresses for name, addresses in plain.items() if addresses}
 
     @property
     def changes(self) -> Changes:
@@ -159,7 +160,7 @@ def _judge(plan: Plan, found: Look, ours: Mappings) -> None:
     full, domains = {**found.plain, **found.people}, local_domains(plan)
     wanted = full if found.mode == "carry" else found.people
     if found.known is None:
-        for name in entries.keys() - found.people.keys():
+        for name in sorted(entries.keys() - found.people.keys()):
             found.lost[name] = _unless_itself(entries[name]) + _always(entries[name], entries)
         return
     theirs = arrange(full, found.known, domains, ours)
