@@ -21,6 +21,7 @@ from james_client.wishes.platform import select
 from james_client.wishes.read import load
 from recipe import FQDN
 from support import james, pristine
+from support.squatter import squatter
 
 ALIASES = Path("/etc/aliases")  # where Debian's /etc/mail/aliases leads
 DEAD = Path("/var/lib/sendmail/dead.letter")
@@ -249,6 +250,12 @@ def test_james_down_is_an_error_and_at_the_way_back_a_rest_to_finish(
     james.stop()
     with pytest.raises(RunError, match="nothing listens"):
         run()
+    before = NOTED.read_bytes()
+    with squatter("127.0.0.1", 8000, "webadmin") as user:
+        with pytest.raises(RunError, match=r"user bob .* listens there.*nothing was sent"):
+            run()
+        assert user.heard() == b""
+    assert NOTED.read_bytes() == before
     back = state(call, "restored")
     assert back["result"] is False
     assert "root@localhost (group to ops@example.org)" in back["comment"]
