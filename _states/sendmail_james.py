@@ -383,16 +383,12 @@ def aliases_carried(name: str) -> Ret:
     if _awaits_package(plan):
         return _unknown_yet(plan)
     found = carry.look(plan, patient=bool(plan.placed) and not test)
-    said: Ret = {"comment": found.summary(test=test)}
-    if words := found.in_words():
-        said["warnings"] = words
+    said: Ret = {"comment": found.summary(test=test)} | found.warnings
     if found.blocked:
         # Before the first run sendmail still holds James's port, so a test can't ask.
         return said | {"result": None if test and found.unasked else False}
-    if not found.changes:
-        return said
-    if test:
-        return said | {"result": None, "changes": found.changes}
+    if test or not (found.changes or found.stale):
+        return said | {"result": None if found.changes else True, "changes": found.changes}
     refused = carry.carry_out(plan, found, holder="state.apply")
     said["changes"] = found.changes
     return said | ({"result": False, "comment": "; ".join(refused)} if refused else {})

@@ -138,7 +138,6 @@ def read(data: bytes, file: str = "", local: Collection[str] = ()) -> Reading:
             mistakes.append(f"{file}:{number}: {err}; newaliases refuses it too")
             continue
         if name:
-            found.pop(name, None)
             found[name] = Alias(name, _split(value), number, file)
     return Reading(tuple(found.values()), tuple(mistakes))
 

@@ -44,8 +44,9 @@ class Look:
         what James has, None where he was not asked
     unasked
         why not
-    make, remove, keep
-        mappings to make and to take away, and those noted as ours that stay
+    make, remove, keep, stale
+        mappings to make and to take away, those noted as ours that stay, and those noted that
+        somebody else has taken away and nobody wants any more
     lost
         by name, in words, what of it has no effect on programs' mail
     elsewhere
@@ -64,6 +65,7 @@ class Look:
     make: Mappings = _NONE
     remove: Mappings = _NONE
     keep: Mappings = _NONE
+    stale: Mappings = _NONE
     lost: dict[str, list[str]] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
     noted: bool = False
@@ -75,6 +77,12 @@ class Look:
         entries = self.reading.entries
         plain = {one.name: one.addresses for one in entries if address(one.name) == one.name}
         return {name: addresses for name, addresses in plain.items() if addresses}
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """Return Salt's ``warnings``, of all that a person should know."""
+        words = self.in_words()
+        return {"warnings": words} if words else {}
 
     @property
     def changes(self) -> Changes:
@@ -169,6 +177,7 @@ def _judge(plan: Plan, found: Look, ours: Mappings) -> None:
     found.make = arranged.wanted - present
     found.remove = (ours & present) - arranged.wanted
     found.keep = ours & arranged.wanted
+    found.stale = ours - present - arranged.wanted
     found.nameless = _nameless(found.remove, domains)
     after = (present | found.make) - found.remove
     lacking = by_name(theirs.wanted - after)

@@ -174,6 +174,18 @@ def test_a_mapping_that_somebody_took_away_is_made_again(world: World) -> None:
     assert world.run().make == {ROOT[0]}
 
 
+def test_a_mapping_that_somebody_took_away_and_made_again_for_himself_is_his(world: World) -> None:
+    world.run()
+    world.admin.mappings.difference_update(ROOT)
+    world.aliases.write_text("bob: x@example.org\n")
+    found = world.run()
+    assert (found.changes, found.stale) == ({}, set(ROOT))
+    world.admin.mappings |= set(ROOT)
+    assert world.run().changes == {}
+    carry.take_back(world.plan(), test=False, holder="x")
+    assert world.admin.mappings == {FOREIGN, *ROOT}
+
+
 def test_another_james_is_named_with_what_was_made_there(world: World) -> None:
     world.run()
     elsewhere = world.plan(webadmin="http://127.0.0.1:9000")
