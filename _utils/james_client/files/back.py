@@ -20,10 +20,17 @@ from james_client.files.backups import Backup, Store
 from james_client.files.candidate import Candidate, changes, check
 from james_client.files.ledger import Entry, Record, Theirs, is_onward, merged
 from james_client.files.lock import locked
+from james_client.files.old_secrets import kept_live
 from james_client.files.place import KEEP, TIMEOUT, carry_out, found_at, settled
 from james_client.files.snapshot import Snapshot, read_or_absent
 from james_client.files.theirs import without_us
 from james_client.files.walk import FilesError
+
+_KEPT = {
+    "old": "(not shown)",
+    "new": "(not shown)",
+    "kept": "stays as it is: the password of then was dropped when it was live no more",
+}
 
 
 def backups(directory: str | os.PathLike[str]) -> list[Backup]:
@@ -52,7 +59,8 @@ def restore(
 
     What this run and all later ones changed goes back: content, mode, owner, time and extended
     attributes. The way back is backed up like any change. Raises FilesError as `place` does, for
-    an unknown or damaged backup, and for files changed by others.
+    an unknown or damaged backup, and for files changed by others. A file whose password of then was
+    dropped stays as it is, and its change says ``kept``.
     """
     with _reached(directory, lock, holder, timeout, test) as store:
         goal = store.load(backup_id)[0].steps[0]
@@ -64,10 +72,13 @@ def restore(
             order = merged(order, backup.paths if is_onward(backup.steps) else backup.paths[::-1])
             for entry in entries:
                 targets.setdefault(entry.before.path, entry)
-        candidates = [_to_backup(store, targets[path]) for path in order]
-        _refuse_unknown(store, candidates, force)
+        targets = {path: targets[path] for path in order}
+        kept = kept_live(targets)
+        back = [_to_backup(store, entry) for path, entry in targets.items() if path not in kept]
+        _refuse_unknown(store, back, force)
         reason = f"restore {backup_id}, {holder}"
-        return _go_back(store, candidates, goal, None if test else reason, keep)
+        done = _go_back(store, back, goal, None if test else reason, keep)
+        return done | {path: dict(_KEPT) for path in kept}
 
 
 def restore_first(

@@ -84,14 +84,29 @@ class Store:
         folder = self.root / backup_id
         with _damage(folder / _MANIFEST):
             found = _load_json(folder / _MANIFEST)
-            entries = [
-                Entry(_snapshot(one, folder), str(one["after"]), bool(one["secret"]))
-                for one in found["files"]
-            ]
+            entries = [_entry(one, folder) for one in found["files"]]
             paths = tuple(entry.before.path for entry in entries)
             first, second = (int(step) for step in found["steps"])
             reason = str(found["reason"])
             return Backup(backup_id, str(found["when"]), reason, paths, (first, second)), entries
+
+    def manifest(self, backup_id: str) -> dict[str, Any]:
+        """Read what a backup says it holds, without the contents."""
+        path = self.root / backup_id / _MANIFEST
+        with _damage(path):
+            return _load_json(path, _FORMAT)
+
+    def rewrite(self, backup_id: str, manifest: Mapping[str, Any]) -> None:
+        """Let a backup say something else, by one rename."""
+        folder = self.root / backup_id
+        new = folder / f".{_MANIFEST}"
+        try:
+            new.unlink(missing_ok=True)  # a killed run's
+            _write(new, _json(manifest))
+            new.rename(folder / _MANIFEST)
+            _sync(folder)
+        except OSError as err:
+            raise failure(str(folder), "the backup cannot be changed", err) from err
 
     def describe(self, backup_id: str) -> Backup:
         """Read what a backup is; of a damaged one, ``reason`` says so and ``paths`` is empty."""
@@ -249,6 +264,12 @@ def _describe(one: Snapshot) -> dict[str, Any]:
         "mtime_ns": one.mtime_ns,
         "xattrs": {name: base64.b64encode(value).decode() for name, value in one.xattrs},
     }
+
+
+def _entry(one: Mapping[str, Any], folder: Path) -> Entry:
+    dropped = bool(one.get("dropped"))
+    before = _snapshot({**one, "sha256": None} if dropped else one, folder)
+    return Entry(before, str(one["after"]), bool(one["secret"]), dropped=dropped)
 
 
 def _snapshot(one: Mapping[str, Any], folder: Path) -> Snapshot:

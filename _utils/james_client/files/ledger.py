@@ -41,6 +41,8 @@ class Entry:
         which steps made the difference, None for those that are known
     bystander
         whether others write the file, because of ours
+    dropped
+        the password that was found is kept no more, see `old_secrets`; the snapshot lacks content
     """
 
     before: Snapshot
@@ -50,6 +52,7 @@ class Entry:
     theirs: Theirs | None = None
     steps: tuple[str, ...] | None = ()
     bystander: bool = False
+    dropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class Record:
     placed: Version | None = None
     pending: Version | None = None
     secret: bool = False
+
+    @property
+    def versions(self) -> list[Version]:
+        """Give both, as far as they are there."""
+        return [one for one in (self.placed, self.pending) if one is not None]
 
     @property
     def newest(self) -> Version:
