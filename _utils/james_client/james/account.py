@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from james_client.changes import Changes
-from james_client.james.dialogue import Check, Login, Questions, dialogue
-from james_client.james.line import NothingListensError, PeerError
+from james_client.james.dialogue import Check, Login, Questions, dialogue, login_replies
+from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.peer import Trust, first_unprivileged_port
 from james_client.james.smtp import Server
 from james_client.james.webadmin import WebAdmin
 from james_client.wishes.settings import Settings
 
+HIDDEN = "(not shown)"
 DOMAIN = "localhost"  # with the hub rules in place, local names leave as NAME@localhost
 _PATIENCE = 10  # seconds, where the pillar has no account section
 _POLL = 0.5  # seconds
@@ -56,28 +57,59 @@ def webadmin(settings: Settings) -> WebAdmin | None:
     )
 
 
-def missing(settings: Settings, *, patient: bool) -> Changes:
-    """Return what has to be created on James, the account and the domain, if we may.
+def refusal(settings: Settings, *, patient: bool = False) -> str | None:
+    """Return James's words where he refuses the pillar's login, None where he takes it.
 
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
 
+    Nothing is sent. Raises JamesError where he says neither yes nor no, PeerError where it is not
+    James.
+    """
+    james, wanted = server(settings), login(settings)
+    if wanted is None:
+        return None
+    wait = patience(settings) if patient else 0
+    replies = patiently(lambda: login_replies(james, wanted), wait)
+    if any(reply.good for reply in replies):
+        return None  # sendmail, too, tries one mechanism after the other
+    refused = [str(reply) for reply in replies if reply.code >= 500]
+    if not refused:
+        said = ", ".join(map(str, replies)) or f"it offers no {' or '.join(wanted.mechanisms)}"
+        raise JamesError(f"{james.host}:{james.port}: James says nothing of the login: {said}")
+    return refused[0]
+
+
+def missing(settings: Settings, *, patient: bool, refused: bool = False) -> Changes:
+    """Return what has to be made on James, the account, its password, the domain, if we may.
+
+    patient
+        wait up to ``account:timeout`` seconds for a James that is just starting
+    refused
+        whether he refuses the pillar's login, see `refusal`
+
     Raises JamesError.
     """
     auth, account, admin = settings.auth, settings.account, webadmin(settings)
-    if auth is None or account is None or not account.create or admin is None:
+    if auth is None or account is None or admin is None:
+        return {}
+    may_change = account.update and refused
+    if not (account.create or may_change):
         return {}
     changes: Changes = {}
     wait = patience(settings) if patient else 0
-    if not patiently(lambda: admin.user_exists(auth.username), wait):
+    exists = patiently(lambda: admin.user_exists(auth.username), wait)
+    if account.create and not exists:
         changes["account"] = {"old": None, "new": auth.username}
-    if DOMAIN not in admin.domains():
+    if may_change and exists:
+        changes["password"] = {"old": HIDDEN, "new": HIDDEN}
+    if account.create and DOMAIN not in admin.domains():
         changes["domain"] = {"old": None, "new": DOMAIN}
     return changes
 
 
 def create(settings: Settings, changes: Changes) -> None:
-    """Create what ``missing`` found; an account that exists keeps its password.
+    """Make on James what ``missing`` found.
 
     Raises JamesError.
     """
@@ -88,6 +120,8 @@ def create(settings: Settings, changes: Changes) -> None:
         admin.add_domain(DOMAIN)
     if "account" in changes:
         admin.create_user(auth.username, auth.password)
+    if "password" in changes:
+        admin.set_password(auth.username, auth.password)
 
 
 def checks(settings: Settings, *, patient: bool) -> list[Check]:

@@ -188,22 +188,45 @@ def _login_checks(server: Server, talk: Talk, login: Login, nowhere: Reply) -> I
     what = f"login by {' or '.join(login.mechanisms)} is offered"
     said = " ".join(talk.offers)[:300] or "no AUTH"
     yield Check(what, bool(offered), said, None if offered else _offer_cure(talk, nowhere))
-    usable = [name for name in MECHANISMS if name in offered]
-    for name in usable:
-        if name == usable[0]:
-            reply = talk.log_in(name, login.username, login.password)
+    usable = False
+    for name, reply in _logins(server, talk, login):
+        usable = True
+        if isinstance(reply, JamesError):
+            yield Check(_logs_in(login, name), None, str(reply))
         else:
-            try:
-                with conversation(server, (login.password,)) as other:
-                    reply = other.log_in(name, login.username, login.password)
-            except PeerError:
-                raise
-            except JamesError as err:
-                yield Check(_logs_in(login, name), None, str(err))
-                continue
-        yield _check(_logs_in(login, name), reply, _NO_USER.format(login.username))
+            yield _check(_logs_in(login, name), reply, _NO_USER.format(login.username))
     if offered and not usable:
         yield Check(_logs_in(login, offered[0]), None, "only sendmail itself can show that")
+
+
+def _logins(
+    server: Server, talk: Talk, login: Login
+) -> Iterator[tuple[str, Reply | JamesError]]:
+    """Log in by each mechanism that James offers: the others in a conversation of their own."""
+    usable = [name for name in MECHANISMS if name in login.mechanisms and name in talk.offers]
+    for name in usable:
+        if name == usable[0]:
+            yield name, talk.log_in(name, login.username, login.password)
+            continue
+        try:
+            with conversation(server, (login.password,)) as other:
+                reply = other.log_in(name, login.username, login.password)
+        except PeerError:
+            raise
+        except JamesError as err:
+            yield name, err
+        else:
+            yield name, reply
+
+
+def login_replies(server: Server, login: Login) -> list[Reply]:
+    """Log in by each mechanism that James offers, and return his answers; nothing is sent.
+
+    Raises JamesError when James cannot be talked to at all, PeerError when it is not James.
+    """
+    with conversation(server, (login.password,)) as talk:
+        found = [reply for _, reply in _logins(server, talk, login)]
+    return [reply for reply in found if isinstance(reply, Reply)]
 
 
 def _logs_in(login: Login, mechanism: str) -> str:

@@ -97,6 +97,10 @@ class WebAdmin:
         if status == 409:
             raise UserExistsError(f"{self._base}: the user {name} exists already")
 
+    def set_password(self, name: str, password: Reveals) -> None:
+        """Give an account another password; James makes one that does not exist."""
+        self._ask("PUT", "users", name, password=password, good=(200, 204), query="?force")
+
     def domains(self) -> tuple[str, ...]:
         """Return the domains whose mail James keeps."""
         return self._words(*self._ask("GET", "domains"))
@@ -217,9 +221,10 @@ class WebAdmin:
         password: Reveals | None = None,
         good: Collection[int] = (200,),
         accept: str = "application/json",
+        query: str = "",
     ) -> tuple[int, Any]:
         """Make one request; return its status, and the answer, parsed where JSON was asked for."""
-        where = "/".join(urllib.parse.quote(part, safe="") for part in path)
+        where = "/".join(urllib.parse.quote(part, safe="") for part in path) + query
         headers = {"Host": self._netloc, "Accept": accept, "Connection": "close"}
         body = None
         if password is not None:

@@ -100,23 +100,28 @@ def _port(built: Built, unprivileged_from: int, is_here: Callable[[str], bool]) 
 
 def _account(built: Built) -> Iterator[str]:
     auth, account = built["auth"], built["account"]
-    create = account.get("create")
     token, password = account.get("token"), account.get("webadmin_password")
-    if create and "webadmin" in account and account["webadmin"] is None:
-        yield _wrong("account:webadmin", "an address, since account:create is true", None)
-    if create and not auth.get("enabled"):
-        yield _wrong("account:create", "false, since there is no auth section in force", True)
+    wishes = [key for key in ("create", "update") if account.get(key)]
     if "webadmin" in account and account["webadmin"] is None:
-        if account.get("aliases") == "carry":
-            yield _wrong("account:webadmin", "an address, since account:aliases is carry", None)
-        if account.get("people"):
-            yield _wrong("account:webadmin", "an address, since account:people names some", None)
+        reasons = [f"account:{key} is true" for key in wishes]
+        reasons += ["account:aliases is carry"] * (account.get("aliases") == "carry")
+        reasons += ["account:people names some"] * bool(account.get("people"))
+        for reason in reasons:
+            yield _wrong("account:webadmin", f"an address, since {reason}", None)
+    if not auth.get("enabled"):
+        for key in wishes:
+            wanted = "false, since there is no auth section in force"
+            yield _wrong(f"account:{key}", wanted, True)
+    if account.get("update") and auth.get("enabled") and auth.get("required") is False:
+        # James has the new password a moment before sendmail: mail must wait meanwhile.
+        wanted = "false, since auth:required is: mail would leave without a login and bounce"
+        yield _wrong("account:update", wanted, True)
     url = account.get("webadmin")
     if token and password:
         yield (
             f"{ROOT}:account:webadmin_password: expected null, since account:token is set: "
             "WebAdmin wants one of them"
         )
-    sends = (create or token or password) and auth.get("allow_cleartext") is not True
+    sends = (wishes or token or password) and auth.get("allow_cleartext") is not True
     if sends and url and allowed.is_cleartext(url):
         yield _wrong("account:webadmin", "https, or auth:allow_cleartext: true", url)

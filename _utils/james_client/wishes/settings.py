@@ -92,10 +92,11 @@ class Auth:
 
 @dataclass(frozen=True)
 class Account:
-    """Hold how James's account and names are looked at or made; timeout in seconds."""
+    """Hold how James's account and names are looked at, made or changed; timeout in seconds."""
 
     webadmin: str | None
     create: bool
+    update: bool
     token: Secret | None
     webadmin_password: Secret | None
     timeout: int
@@ -197,6 +198,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
         {
             "webadmin": optional(allowed.check_webadmin),
             "create": check_bool,
+            "update": check_bool,
             "token": optional(allowed.check_token),
             "webadmin_password": optional(allowed.check_webadmin_password),
             "timeout": integer(1, 300),

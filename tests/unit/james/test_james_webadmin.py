@@ -81,6 +81,25 @@ def test_creating_a_user():
     assert PASSWORD.reveal() not in str([(m, p, h) for m, p, h, _ in seen])
 
 
+def test_giving_a_user_another_password():
+    """Without ?force James answers 409 for an account that is there, and keeps its password."""
+    with fake_webadmin({"PUT /users/b%2Fob": (204, "")}) as (url, seen):
+        WebAdmin(url, TOKEN).set_password("b/ob", PASSWORD)
+    ((method, asked, headers, body),) = seen
+    assert (method, asked) == ("PUT", "/users/b%2Fob?force")
+    assert json.loads(body) == {"password": PASSWORD.reveal()}
+    assert PASSWORD.reveal() not in str((asked, headers))
+
+
+def test_a_password_that_james_will_not_have_is_not_shown():
+    """His answer may repeat it."""
+    echo = json.dumps({"message": f"bad password {PASSWORD.reveal()}"})
+    refusal = pytest.raises(JamesError, match="it refuses the request")
+    with fake_webadmin({"PUT /users/bob": (400, echo)}) as (url, _), refusal as caught:
+        WebAdmin(url).set_password("bob", PASSWORD)
+    assert PASSWORD.reveal() not in str(caught.value)
+
+
 HTML = "<html><body>It works!</body></html>"
 
 

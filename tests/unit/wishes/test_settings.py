@@ -301,6 +301,26 @@ def test_the_example_is_a_good_pillar() -> None:
             f"got true {BOOL}",
         ),
         (
+            "account: {update: true, webadmin: 'http://localhost:8000'}",
+            "account:update: expected false, since there is no auth section in force, "
+            f"got true {BOOL}",
+        ),
+        (
+            f"{AUTH}}}\naccount: {{update: true}}",
+            "account:webadmin: expected an address, since account:update is true, got nothing "
+            "(give a value or leave the key out)",
+        ),
+        (
+            f"{AUTH}, required: false}}\naccount: {{update: true, webadmin: 'http://localhost:1'}}",
+            "account:update: expected false, since auth:required is: mail would leave without a "
+            f"login and bounce, got true {BOOL}",
+        ),
+        (
+            f"{AUTH}}}\naccount: {{update: true, webadmin: 'http://james.example.org'}}",
+            "account:webadmin: expected https, or auth:allow_cleartext: true, "
+            "got 'http://james.example.org'",
+        ),
+        (
             "account: {webadmin: 'ftp://localhost'}",
             f"account:webadmin: expected {URL}, got 'ftp://localhost'",
         ),
