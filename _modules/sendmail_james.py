@@ -18,9 +18,9 @@ from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
 from james_client.answers import status as page
-from james_client.changes import HostChanges
+from james_client.changes import Changes, HostChanges
 from james_client.errors import CallerError
-from james_client.run import live, load, proof, service, steps, whole
+from james_client.run import live, load, proof, rotation, service, steps, whole
 from james_client.run.plan import Plan
 from james_client.wishes import checks
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -69,7 +69,7 @@ def _apply(command: str, cf: str | None, test: bool) -> HostChanges:
     changes = steps.take(step, plan)
     plan = whole.whole(plan)
     proof.prove(plan)
-    live.go_live(plan, holder="salt-call", test=test)
+    rotation.go_live(plan, __salt__, holder="salt-call", test=test)
     return changes
 
 
@@ -142,6 +142,26 @@ def credentials(test: bool = False) -> HostChanges:
         salt-call sendmail_james.credentials
     """
     return _apply("credentials", None, test)
+
+
+@_command
+def rotate(test: bool = False) -> Changes:
+    """Bring a new password, the pillar's, to James and to this host, so that mail waits at worst.
+
+    test
+        say what would change and change nothing
+
+    The password is tried at James before it goes live here; nothing is sent. Where he refuses it,
+    he is given it through WebAdmin if pillar ``account:update`` is true; otherwise nothing changes.
+    A call that was killed is ended by the next one, or by a highstate.
+
+    Returns ``{"password": {"old": "(not shown)", …}, path: {…}}``: what changed on James and here.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.rotate test=True
+    """
+    return rotation.rotate(_plan(), __salt__, test=test)
 
 
 @_command

@@ -9,7 +9,6 @@ All values come from the pillar ``sendmail_james``.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,17 @@ from typing import Any
 from james_client.answers import probe
 from james_client.james import account, line
 from james_client.run import live as way_live
-from james_client.run import before_us, carry, load, owed, proof, service, steps, whole
+from james_client.run import (
+    before_us,
+    carry,
+    load,
+    owed,
+    proof,
+    rotation,
+    service,
+    steps,
+    whole,
+)
 from james_client.run.plan import Plan, RunError
 from james_client.wishes import mistakes
 
@@ -206,7 +215,9 @@ def live(name: str) -> Ret:
         a sentence
 
     Fails, with every file as it was, where sendmail refuses a candidate, an address form does not
-    reach James, or a file changed meanwhile.
+    reach James, or a file changed meanwhile. A password that is not live yet is tried at James
+    first, sending nothing: where he refuses it, nothing goes live, unless pillar
+    ``sendmail_james:account`` lets the formula give it to him (``update``, ``create``).
 
     .. code-block:: yaml
 
@@ -218,19 +229,14 @@ def live(name: str) -> Ret:
         return _unknown_yet(plan)
     plan = __context__[load.PLAN] = whole.whole(plan)
     notes = proof.prove(plan)
-    changes = way_live.go_live(plan, holder="state.apply", test=__opts__["test"])
+    changes, said = rotation.go_live(plan, __salt__, holder="state.apply", test=__opts__["test"])
+    notes += said
     if not changes:
         return {"comment": "nothing to put in place"}
     if __opts__["test"]:
         comment = "; ".join(["proved; would be put in place", *notes])
         return {"result": None, "changes": changes, "comment": comment}
     return {"changes": changes, "comment": "; ".join(["proved and put in place", *notes])}
-
-
-def _is_offline() -> bool:
-    # systemctl does nothing, and says that it went well, where this variable is set
-    wished = os.environ.get("SYSTEMD_OFFLINE", "").lower() in ("1", "yes", "y", "true", "t", "on")
-    return wished or ("service.offline" in __salt__ and __salt__["service.offline"]())
 
 
 def _offline(plan: Plan) -> str:
@@ -260,7 +266,7 @@ def running(name: str) -> Ret:
     if not reason:
         lives = "the queue runners live, and sendmail listens on no port"
         return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
-    if not __opts__["test"] and _is_offline():
+    if not __opts__["test"] and service.is_offline(__salt__):
         return {"comment": _offline(plan)}
     changes = {"sendmail": {"old": reason, "new": "restarted"}}
     if __opts__["test"]:
@@ -314,7 +320,7 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
 
 def _restart_as_before(plan: Plan, said: list[str], timeout: int) -> list[str]:
     """Restart sendmail on the files that were given back; return what is wrong."""
-    if _is_offline():
+    if service.is_offline(__salt__):
         said.append(_offline(plan))
         return []
     del __context__[load.PLAN]  # the files are others now
@@ -328,12 +334,13 @@ def _restart_as_before(plan: Plan, said: list[str], timeout: int) -> list[str]:
 
 @_state
 def account_present(name: str) -> Ret:
-    """See that James lets sendmail's account in; create it through WebAdmin if the pillar says so.
+    """See that James lets sendmail's account in; make it so through WebAdmin if the pillar says so.
 
     name
         a sentence; the account is pillar ``sendmail_james:auth:username``
 
-    An account that exists keeps its password. After a restart of sendmail, waits up to
+    An account that exists keeps its password, unless James refuses the one that is live here and
+    pillar ``sendmail_james:account:update`` is true. After a restart of sendmail, waits up to
     ``account:timeout`` seconds for a James that has just got its port. Then a dialogue that sends
     nothing asks for all that sendmail needs, and names the James setting to change where it is not.
 
@@ -348,9 +355,11 @@ def account_present(name: str) -> Ret:
         return {"comment": "no login is configured"}
     patient = bool(plan.placed) and not test
     try:
-        changes = account.missing(settings, patient=patient)
+        refused = rotation.is_refused(plan, patient=patient)
+        changes = account.missing(settings, patient=patient, refused=refused)
         if test:
-            said = "would be created" if changes else "nothing to create"
+            changes = {what: one for what, one in changes.items() if what not in plan.told}
+            said = "would be made so" if changes else "nothing to make or change"
             return {"result": None if changes else True, "changes": changes, "comment": said}
         account.create(settings, changes)
         wrong = account.in_words(account.checks(settings, patient=patient))

@@ -7,13 +7,14 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from james_client.changes import Changes
-from james_client.files import back, place
+from james_client.files import back, old_secrets, place
 from james_client.files.candidate import changes as changes_of
 from james_client.files.candidate import check
 from james_client.files.renames import NotPutBack
 from james_client.mta import m4
 from james_client.run import owed, proof
 from james_client.run.plan import Plan
+from james_client.run.steps import is_credential_map
 from james_client.run.theirs import for_the_way_back
 
 FORCE = "salt-call state.single sendmail_james.restored 'as before James' force=True"
@@ -35,11 +36,18 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
         return changes
     if not candidates:
         place.sweep(plan.paths(), facts.backups, lock=facts.lock, holder=holder)
-        return changes
-    with nullcontext() if plan.edits_a_copy() else _restart_owed(plan):
-        also = plan.generated()
-        place.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
+    else:
+        restarts = plan.needs_restart() and not plan.edits_a_copy()
+        with _restart_owed(plan) if restarts else nullcontext():
+            also = plan.generated() if restarts else []
+            place.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
+    _drop_old_secrets(plan, holder)
     return changes
+
+
+def _drop_old_secrets(plan: Plan, holder: str) -> None:
+    facts = plan.platform
+    old_secrets.drop(facts.backups, is_credential_map, lock=facts.lock, holder=holder)
 
 
 def go_back(plan: Plan, *, holder: str, test: bool, force: bool = False) -> Changes:
@@ -84,8 +92,10 @@ def _back(plan: Plan, way: Callable[..., Changes], holder: str, test: bool) -> C
     changes = say(test=True)
     if not test:
         # Where nothing changes any more, it still sweeps what a killed one left.
-        with _restart_owed(plan) if changes else nullcontext():
+        changing = any("kept" not in change for change in changes.values())
+        with _restart_owed(plan) if changing else nullcontext():
             say(test=False)
+        _drop_old_secrets(plan, holder)
     return changes
 
 

@@ -48,6 +48,7 @@ class Plan:
         self.taken: set[str] = set()  # the steps that edited, by their states
         self.made_by: dict[str, set[str]] = {}  # the same, of each path that they changed
         self.placed: Changes | None = None
+        self.told: Changes = {}  # what James is told before the run goes live
         self._before: dict[str, Snapshot] = {}
         self._after: dict[str, bytes] = {}
         self._access: dict[str, dict[str, Any]] = {}
@@ -82,6 +83,13 @@ class Plan:
     def to_check(self) -> list[Candidate]:
         """Return what is checked before anything is written: also a secret that stays as it is."""
         return [one for one in self._candidates() if one.differs or one.secret]
+
+    def needs_restart(self) -> bool:
+        """Tell whether sendmail must start anew for what differs.
+
+        Not for a credential file alone: it is read anew for each login (`cf.login.map_line`).
+        """
+        return any(not one.secret for one in self.candidates())
 
     def paths(self) -> list[str]:
         """Return every file that a run may change, in the order of the renames."""

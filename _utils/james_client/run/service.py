@@ -24,7 +24,7 @@ Functions = Mapping[str, Callable[..., Any]]
 
 def why_restart(plan: Plan, functions: Functions) -> str | None:
     """Return why sendmail must be restarted, None where it need not be."""
-    if owed.is_owed(plan) or plan.placed:
+    if owed.is_owed(plan) or (plan.placed and plan.needs_restart()):
         return "an older configuration"
     if not plan.runs_queues_only():
         return None
@@ -45,6 +45,13 @@ def drift(plan: Plan, functions: Functions) -> HostChanges:
     if strays := processes.look(signs(plan)).strays() if plan.runs_queues_only() else []:
         found["queue runners"] = {"old": "; ".join(strays), "new": "one for each queue"}
     return {"sendmail": found} if found else {}
+
+
+def is_offline(functions: Functions) -> bool:
+    """Tell whether no service manager runs here: a container, an image that is being built."""
+    # systemctl does nothing, and says that it went well, where this variable is set
+    wished = os.environ.get("SYSTEMD_OFFLINE", "").lower() in ("1", "yes", "y", "true", "t", "on")
+    return wished or ("service.offline" in functions and functions["service.offline"]())
 
 
 def signs(plan: Plan) -> processes.Signs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import pwd
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from james_client.files.walk import MissingDirectory
 from james_client.mta.knobs import turn
 from james_client.run.plan import Plan, RunError
 from james_client.wishes.settings import Auth
+
+_CREDENTIAL_MAP = re.compile(rb'user\t"U:[^\n]*"\nrealm\t"R:[^\n]*"\npassword\t"P=[^\n]*"\n?')
 
 
 def daemon(plan: Plan) -> HostChanges:
@@ -70,20 +73,12 @@ def credentials(plan: Plan) -> HostChanges:
     changes: HostChanges = {}
     wish = plan.settings.auth
     if wish is not None:
-        for path, reader in _readers(plan, wish).items():
+        for path, reader in credential_readers(plan, wish).items():
             if what := _write_credentials(plan, wish, path, reader):
                 changes[path] = what
     for path in plan.gone("credentials"):
         changes[path] = {"credentials": {"old": "(not shown)", "new": None}}
     return changes
-
-
-def _readers(plan: Plan, wish: Auth) -> dict[str, str]:
-    """Return who alone reads each credential file that the pillar wants."""
-    readers = {wish.file: plan.queue_user()}
-    if wish.programs == "queue" and plan.has_programs_queue():
-        readers[wish.programs_file] = plan.platform.submit_user
-    return readers
 
 
 def _write_credentials(plan: Plan, wish: Auth, path: str, reader: str) -> Changes:
@@ -97,6 +92,14 @@ def _write_credentials(plan: Plan, wish: Auth, path: str, reader: str) -> Change
         found = f"{before.mode:04o} {before.uid}:{before.gid}"
         what["access"] = {"old": found, "new": f"0600 {owner[0]}:{owner[1]}"}
     return what
+
+
+def credential_readers(plan: Plan, auth: Auth) -> dict[str, str]:
+    """Return each credential file that the pillar wants, with the user who alone reads it."""
+    readers = {auth.file: plan.queue_user()}
+    if auth.programs == "queue" and plan.has_programs_queue():
+        readers[auth.programs_file] = plan.platform.submit_user
+    return readers
 
 
 def _before(plan: Plan, path: str) -> Snapshot:
@@ -213,6 +216,11 @@ def credential_map(auth: Auth) -> bytes:
     password = base64.b64encode(auth.password.reveal().encode()).decode()
     lines = {"user": f"U:{auth.username}", "realm": f"R:{auth.realm}", "password": f"P={password}"}
     return "".join(f'{key}\t"{value}"\n' for key, value in lines.items()).encode()
+
+
+def is_credential_map(data: bytes) -> bool:
+    """Tell whether a file's content is a credential file of ours, whoever's password it holds."""
+    return bool(_CREDENTIAL_MAP.fullmatch(data))
 
 
 def _ids(user: str) -> tuple[int, int]:
