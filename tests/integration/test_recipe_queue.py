@@ -75,7 +75,7 @@ def test_the_highstate_says_that_the_password_is_wrong_without_showing_it(
     call: Callable[..., Any],
 ) -> None:
     result = call("state.apply", "sendmail_james", pillar=recipe.pillar(auth={"password": OTHER}))
-    comment = recipe.failures(result)["James takes mail from sendmail's account"]
+    comment = recipe.failures(result)["The configuration is proved and live"]
     assert "535" in comment
     assert "password" in comment, comment
     assert not recipe.leaks(result.stdout + result.stderr, OTHER)

@@ -46,8 +46,10 @@ def salt(minion: Any, pillar_folder: Path) -> ForkedSalt:
 def applied(salt: ForkedSalt, pillar_folder: Path) -> None:
     """Apply the formula twice, with James up, so that a backup holds the password too."""
     recipe.fresh_host()
-    for pillar in (changed(auth={"realm": "another"}), PILLAR):
-        write_pillar(pillar_folder, pillar)
+    write_pillar(pillar_folder, PILLAR)
+    for again in (False, True):
+        if again:
+            Path(OWN[0]).chmod(0o640)  # the repair backs up a password that is live still
         result = salt.call("state.apply", "sendmail_james")
         assert all(state["result"] for state in result.values()), result
 

@@ -17,6 +17,7 @@ from support import pristine
 
 CLEAN = "sendmail_james.clean"
 GIVEN_BACK = "All files are as they were before James"
+BACKUPS = "/var/backups/sendmail_james"
 MADE = ("james-auth-info", "james-msp-auth-info")
 # Debian's start of sendmail makes the alias map anew each time: a stock restart does as much.
 MAP = ("/etc/mail/aliases.db", "/etc/aliases.db")
@@ -178,6 +179,12 @@ def test_our_own_lines_changed_are_refused_and_the_command_told_forces_it(
     assert pristine.sendmail_is_stock(), pristine.sendmail_daemons()
     overwritten = applied("sendmail_james.backups").data[0]
     assert str(CF) in overwritten["files"]
+    kept = [one.read_bytes() for one in Path(BACKUPS, overwritten["id"]).iterdir()]
+    assert any(b"DSesmtp:other.example" in data for data in kept)
+    # The password is not kept, and a cf that asks for its file is not brought back without it.
+    undone = applied("sendmail_james.restore", overwritten["id"], force=True)
+    assert undone.returncode != 0
+    assert "Apply the highstate instead" in undone.stdout + undone.stderr
 
 
 def contents(tree: Tree) -> Tree:
