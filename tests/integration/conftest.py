@@ -99,5 +99,5 @@ def james_server() -> Any:
     pristine.remember()
     pristine.restore(listening=False)
     james.start()
-    james.add_user("alice", "bob", "postmaster", "root", "sendmail")
+    james.add_user("alice", "bob", "mailer-daemon", "postmaster", "root", "sendmail")
     return james

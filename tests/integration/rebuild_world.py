@@ -35,7 +35,7 @@ def fresh_james() -> None:
     pristine.remember()
     pristine.restore(listening=False)
     james.start()
-    james.add_user("alice", "bob", "postmaster", "root", "sendmail")
+    james.add_user("alice", "bob", "mailer-daemon", "postmaster", "root", "sendmail")
 
 
 def formula(**changes: Any) -> dict[str, Any]:

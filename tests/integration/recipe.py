@@ -27,7 +27,7 @@ PILLAR: Mapping[str, Any] = {
     "auth": {"username": "sendmail", "password": PASSWORD},
     "account": {"webadmin": "http://127.0.0.1:8000", "create": True, "timeout": 30},
 }
-PEOPLE = ("alice", "bob", "postmaster", "root")
+PEOPLE = ("alice", "bob", "mailer-daemon", "postmaster", "root")
 SENDMAILS = {"sendmail", "sendmail-mta", "sendmail-msp", "m4", "makemap", "make", "newaliases"}
 QUEUES = (Path("/var/spool/mqueue"), Path("/var/spool/mqueue-client"))
 SENDMAIL = "/usr/sbin/sendmail"

@@ -53,7 +53,9 @@ def litter(before: set[str]) -> list[str]:
     found = temporary() - before - {"/run/sendmail_james.lock"}
     found |= {str(path) for path in Path("/etc").rglob(STAGE)}
     found |= {str(path) for path in BACKUPS.glob("**/.*")}
-    found |= {str(path) for path in STATE.glob("**/*") if path.name != service.LISTENED}
+    # that all is verified, a later run of another SLS file may see
+    kept = {owed.VERIFICATION, service.LISTENED}
+    found |= {str(path) for path in STATE.glob("**/*") if path.name not in kept}
     return sorted(found)
 
 

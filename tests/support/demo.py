@@ -25,7 +25,7 @@ PILLAR = {
         "verify": {"local_user": "alice"},
     }
 }
-PEOPLE = ("alice", "root", "postmaster", "bob")
+PEOPLE = ("alice", "root", "postmaster", "mailer-daemon", "bob")
 
 
 def say(text: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from james_client.answers.names import names
 from james_client.answers.preflight import found as preflight
-from james_client.answers.strangers import strangers
 from james_client.james.account import answer, create, missing
 from james_client.run.plan import Plan
 
@@ -31,5 +31,5 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
         raise found.failure
     report["checks"] = {check.what: answer(check) for check in found.checks}
     if not any(check.ok is False for check in found.smtp):
-        report |= strangers(plan, [])
+        report |= names(plan)
     return report

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from james_client.answers.messages import Wish, send
-from james_client.answers.strangers import strangers
+from james_client.answers.names import names
 from james_client.james.account import webadmin
 from james_client.run.plan import Plan
 
@@ -16,8 +16,8 @@ def probe(plan: Plan) -> dict[str, Any]:
     """Send the how-to's test messages as root and as an ordinary user; leave nothing behind.
 
     Returns the probe's report, and whose mail James would not take: ``{"messages": {…}, "unknown to
-    James": {…}, "aliases without effect": {…}, "wrong": [...]}``; nothing is wrong where "wrong" is
-    empty.
+    James": [...], "aliases without effect": {…}, "wrong": [...]}``; nothing is wrong where "wrong"
+    is empty.
     """
     settings, facts = plan.settings, plan.platform
     auth, user = settings.auth, _ordinary_user()
@@ -36,7 +36,8 @@ def probe(plan: Plan) -> dict[str, Any]:
     secrets = (auth.password,) if auth else ()
     server = webadmin(settings)
     report = send(wish, server, secrets)
-    return report | strangers(plan, [user])
+    found = names(plan)
+    return report | found | {"wrong": report["wrong"] + found["unknown to James"]}
 
 
 def _ordinary_user() -> str:

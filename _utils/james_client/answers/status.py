@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from james_client.answers import waiting
+from james_client.answers.unread import unread
 from james_client.files import back
 from james_client.james.account import answer, checks, in_words
 from james_client.mta import processes
 from james_client.run import owed, proof, service
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
+from james_client.run.reach import reach
 from james_client.run.whole import drift
 
 Part = tuple[Any, list[str]]
@@ -89,6 +91,13 @@ def _james(plan: Plan) -> Part:
     return {check.what: answer(check) for check in found}, in_words(found)
 
 
+def _names(plan: Plan) -> Part:
+    if not plan.settings.verify.names:
+        return "not looked at: verify:names is false", []
+    found = reach(plan)
+    return {"addresses asked": found.asked, "not proved": list(found.notes)}, found.wrong
+
+
 def _rebuild(plan: Plan) -> Part:
     found = {path: "; ".join(lost) for path, lost in proof.lost_by_rebuild(plan).items()}
     shown = {path: lost or "the same" for path, lost in found.items()}
@@ -113,5 +122,7 @@ PARTS: dict[str, Callable[[Plan], Part]] = {
     "routes": _routes,
     "waiting": waiting.look,
     "James": _james,
+    "names": _names,
+    "mail nobody reads": unread,
     "after a rebuild": _rebuild,
 }

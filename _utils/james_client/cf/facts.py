@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Protocol
 
 from james_client.cf import auth, loop, masquerade, relay, timeouts
+from james_client.cf.classes import words
 from james_client.cf.login import find_offer, find_required
 from james_client.cf.options import OPTIONS
 from james_client.cf.relay import hub_rules
@@ -14,8 +14,6 @@ from james_client.changes import Change, Changes, note
 from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 
 __all__ = ["Wishes", "facts", "missing"]
-
-_CLASS = re.compile(rb"C(?:\{([^}\s]+)\}|(\S))\s*(.*)")
 
 
 class Wishes(Protocol):
@@ -80,7 +78,7 @@ def _transport(cf: Cf) -> dict[str, Any]:
         "mailer": name if mailer else None,
         "flags": mailer.flags if mailer else None,
         "arguments": mailer.args if mailer else None,
-        "names kept local": _class(cf, b"L"),
+        "names kept local": words(cf, "L"),
     }
 
 
@@ -92,15 +90,6 @@ def _submission(cf: Cf) -> dict[str, Any]:
         "flags": mailer.flags if mailer else None,
         "arguments": mailer.args if mailer else None,
     }
-
-
-def _class(cf: Cf, name: bytes) -> list[str]:
-    names: list[str] = []
-    for index in cf.places(b"C"):
-        match = _CLASS.match(cf.entry(index))
-        if match and name in (match[1], match[2]):
-            names += match[3].decode("utf-8", "replace").split()
-    return names
 
 
 def missing(cf: Cf, wishes: Wishes) -> list[str]:

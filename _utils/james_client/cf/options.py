@@ -60,6 +60,7 @@ OPTIONS = {
             )
         ),
         Option("AliasFile", 6, letter="A"),
+        Option("DeadLetterDrop", 3),
         Option("HelpFile", 8),
         Option("MaxMessageSize", 5),
         Option("RunAsUser", 2),

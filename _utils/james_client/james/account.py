@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from james_client.changes import Changes
 from james_client.james.dialogue import Check, Login, Questions, dialogue, login_replies
 from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.peer import Trust, first_unprivileged_port
+from james_client.james.recipients import Recipients, ask
 from james_client.james.smtp import Server
 from james_client.james.webadmin import WebAdmin
 from james_client.wishes.settings import Settings
@@ -140,6 +141,18 @@ def checks(settings: Settings, *, patient: bool) -> list[Check]:
     )
     wait = patience(settings) if patient else 0
     return patiently(lambda: dialogue(james, login(settings), questions), wait)
+
+
+def recipients(settings: Settings, addresses: Sequence[str], *, patient: bool) -> Recipients:
+    """Ask James for addresses, in one dialogue that sends nothing.
+
+    patient
+        wait up to ``account:timeout`` seconds for a James that is just starting
+
+    Raises JamesError.
+    """
+    wait = patience(settings) if patient else 0
+    return patiently(lambda: ask(server(settings), login(settings), addresses), wait)
 
 
 def patience(settings: Settings) -> float:

@@ -16,7 +16,6 @@ from james_client.scrub import Reveals
 
 LARGEST = "messages may be as large as sendmail takes them"
 MECHANISMS = ("LOGIN", "PLAIN")
-_GROUP = 20  # recipients of one transaction
 _NOBODY = "nosuch-sendmail-james-check"
 _NO_SENDER = Reply(0, "the sender was refused")
 _NOWHERE = f"{_NOBODY}.invalid"  # no host's name, ever (RFC 2606, 2)
@@ -331,33 +330,3 @@ def _sender_check(talk: Talk, sender: str) -> Check:
     else:
         change = _SENDER_DOMAIN if "MX" in reply.text else _SENDER
     return _check(f"sender {sender}" if sender else "null sender", reply, change)
-
-
-def unknown_recipients(
-    server: Server, names: Iterable[str], login: Login | None = None, *, domain: str = "localhost"
-) -> dict[str, str]:
-    """Return those of NAMES that James would not take, with his answer; {} if he takes all.
-
-    domain
-        where a name without a domain is asked for
-
-    Nothing is sent. Raises JamesError when James cannot be talked to, refuses the login, or takes
-    no sender.
-    """
-    refused: dict[str, str] = {}
-    with conversation(server, () if login is None else (login.password,)) as talk:
-        if login is not None:
-            usable = [name for name in MECHANISMS if name in talk.offers]
-            reply = talk.log_in((*usable, MECHANISMS[0])[0], login.username, login.password)
-            if not reply.good:
-                where = f"{server.host}:{server.port}"
-                raise JamesError(f"{where}: James refuses the login: {reply}")
-        for number, name in enumerate(dict.fromkeys(names)):
-            if number % _GROUP == 0:
-                talk.ask("RSET")
-                talk.expect("MAIL FROM:<>", "James refuses the null sender")
-            reply = talk.ask(f"RCPT TO:<{name if '@' in name else f'{name}@{domain}'}>")
-            if not reply.good:
-                refused[name] = str(reply)
-        talk.ask("QUIT")
-    return refused

@@ -73,6 +73,7 @@ class Talk:
     def __init__(self, server: Server, line: Line, secrets: Sequence[Reveals] = ()) -> None:
         self._server = server
         self._line = line
+        self.where = line.where
         self._reader = line.makefile()
         self._secrets = tuple(secrets)
         self._last: list[str] = []
@@ -85,6 +86,7 @@ class Talk:
         self.offers = tuple(dict.fromkeys(_MECHANISM.findall(offers)))
         sizes = [re.fullmatch("[0-9]{1,18}", said) for said in self._announced("SIZE")]
         self.limit = next((int(size[0]) for size in sizes if size and int(size[0])), None)
+        self._pipelines = any(said[4:].upper() == "PIPELINING" for said in self._last)
 
     def _greet(self) -> None:
         self.expect(f"EHLO {self._server.helo}", "James refuses EHLO")
@@ -105,6 +107,16 @@ class Talk:
         lines = self._last = list(self._lines())
         shown = scrub("\n".join(lines), self._secrets).splitlines()
         return Reply(int(lines[-1][:3]), " ".join(" ".join(part[4:] for part in shown).split()))
+
+    def ask_all(self, commands: Sequence[str]) -> list[Reply]:
+        """Send commands at once where James takes that (RFC 2920), and return the replies.
+
+        commands
+            so few that their replies fit into what a connection holds
+        """
+        if not self._pipelines:
+            return [self.ask(command) for command in commands]
+        return [self.ask("\r\n".join(commands)), *(self.ask() for _ in commands[1:])]
 
     def expect(self, command: str | None, what: str) -> Reply:
         """Ask, and raise JamesError unless the answer is yes."""

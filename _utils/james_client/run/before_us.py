@@ -71,6 +71,7 @@ def _forget(plan: Plan, functions: service.Functions) -> None:
             functions["service.disable"](name)
     enabled.unlink(missing_ok=True)
     owed.state_file(plan, service.LISTENED).unlink(missing_ok=True)
+    owed.settle(plan, owed.VERIFICATION)
     owed.settle(plan)
 
 

@@ -1,11 +1,22 @@
-"""Name the domains in which a local name's mail reaches James."""
+"""Name the domains in which a local name's mail reaches James, starting no sendmail."""
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
-from james_client.james.account import DOMAIN
+import psutil
+
+from james_client.cf.classes import class_files, expand, file_words, words
+from james_client.cf.text import Cf
 from james_client.run.plan import Plan
+
+HOSTS = Path("/etc/hosts")
+_LABEL = "[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LONGEST = 256 * 1024  # bytes that are read of a file that a class comes from
 
 
 def local_domains(plan: Plan) -> tuple[str, ...]:
@@ -14,7 +25,94 @@ def local_domains(plan: Plan) -> tuple[str, ...]:
     plan
         its cf files say which names sendmail takes for its own
 
-    Sendmail itself hands bare names over at localhost (the hub rule), programs' mail comes at the
-    host's full name.
+    They are those of ``arriving`` that can be James's: an address in brackets can't.
     """
-    return (DOMAIN, socket.getfqdn())
+    return tuple(name for name in arriving(plan) if _NAME.fullmatch(name))
+
+
+def arriving(plan: Plan) -> tuple[str, ...]:
+    """Return what stands behind the ``@`` when a local name's mail arrives at James.
+
+    Sendmail itself hands each of them over as NAME@HOST, HOST being pillar ``relay:host`` (the hub
+    rule). Programs' mail comes at the host's full name, as its sender's answers do; where it was
+    written to a name of class w, at that name, as /etc/hosts spells it out. What only DNS knows of
+    this host's names is not seen.
+    """
+    full = full_name(plan)
+    found = [plan.settings.relay.host, full]
+    if plan.has_programs_queue():
+        spelled = _canonical_names()
+        domain = full.partition(".")[2]
+        # submit.cf has rules for these before it asks /etc/hosts
+        plain = {"localhost", f"localhost.{domain}", socket.gethostname().lower()}
+        names = (name for name in own_names(plan) if name not in plain)
+        found += [spelled.get(name, name) for name in names if _NAME.fullmatch(name)]
+    return tuple(dict.fromkeys(name.lower().rstrip(".") for name in found))
+
+
+def full_name(plan: Plan) -> str:
+    """Return the name that submit.cf, or sendmail.cf without one, completes bare names with."""
+    path = plan.cf_paths()[-1]
+    cf = None if plan.data(path) is None else plan.cf(path)
+    written = None if cf is None else cf.macro("j")
+    known = written and cf and expand(cf, written, _macros())
+    return (known or socket.getfqdn()).lower()
+
+
+def own_names(plan: Plan) -> tuple[str, ...]:
+    """Return sendmail.cf's class w: the names that sendmail takes for this host's own.
+
+    Its C lines, the files of its F lines, and what sendmail adds by itself: the host's name, its
+    first label, and what /etc/hosts has for it and for the addresses of its interfaces.
+    """
+    path = plan.platform.cf
+    found = list(_of_itself())
+    if plan.data(path) is not None:
+        found += _written(plan.cf(path))
+    return tuple(dict.fromkeys(name.lower() for name in found))
+
+
+def _written(cf: Cf) -> Iterator[str]:
+    yield from words(cf, "w", _macros())
+    for file in class_files(cf, "w"):
+        if Path(file.path).is_file():
+            with Path(file.path).open(encoding="utf-8", errors="replace") as text:
+                yield from file_words(text.read(_LONGEST), file.pattern)
+
+
+def _macros() -> dict[str, str]:
+    """Return what sendmail defines before it reads a cf (V5 and later: w is the first label)."""
+    full = socket.getfqdn()
+    short, _, domain = full.partition(".")
+    return {"w": short, "j": full, "m": domain, "k": socket.gethostname()}
+
+
+def _of_itself() -> Iterator[str]:
+    host = socket.gethostname()
+    full = socket.getfqdn()
+    yield from (host, full, full.partition(".")[0])
+    here = {one.address for found in psutil.net_if_addrs().values() for one in found}
+    for address, *names in _hosts():
+        if address in here or host in names:
+            yield from names
+
+
+def _canonical_names() -> dict[str, str]:
+    """Return the first name of the first line of /etc/hosts that has a name, for each name."""
+    found: dict[str, str] = {}
+    for _, first, *others in _hosts():
+        for name in (first, *others):
+            found.setdefault(name.lower(), first)
+    return found
+
+
+def _hosts() -> Iterator[list[str]]:
+    """Give the lines of /etc/hosts: address, name, other names."""
+    try:
+        text = HOSTS.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        fields = line.partition("#")[0].split()
+        if len(fields) > 1:
+            yield fields

@@ -1,6 +1,7 @@
-"""Remember a restart that is owed, from before the first rename until sendmail has come back.
+"""Remember a restart that is owed, and a verification, until each has been seen to work.
 
-What a run that dies in between still owes, the next one makes good.
+A restart is owed from before the first rename on, a verification from the restart on: what a run
+that fails or dies in between still owes, the next one makes good.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from james_client.run.plan import Plan
+
+RESTART, VERIFICATION = "restart-pending", "verification-pending"
 
 
 def state_file(plan: Plan, name: str) -> Path:
@@ -17,20 +20,16 @@ def state_file(plan: Plan, name: str) -> Path:
     return folder / name
 
 
-def is_owed(plan: Plan) -> bool:
-    """Tell whether files went live that sendmail has not been restarted for."""
-    return _marker(plan).exists()
+def is_owed(plan: Plan, what: str = RESTART) -> bool:
+    """Tell whether files went live that sendmail has not been restarted for, or not verified."""
+    return Path(plan.platform.state_dir, what).exists()
 
 
-def owe(plan: Plan) -> None:
+def owe(plan: Plan, what: str = RESTART) -> None:
     """Remember it."""
-    state_file(plan, _marker(plan).name).touch(mode=0o600)
+    state_file(plan, what).touch(mode=0o600)
 
 
-def settle(plan: Plan) -> None:
+def settle(plan: Plan, what: str = RESTART) -> None:
     """Forget it."""
-    _marker(plan).unlink(missing_ok=True)
-
-
-def _marker(plan: Plan) -> Path:
-    return Path(plan.platform.state_dir, "restart-pending")
+    Path(plan.platform.state_dir, what).unlink(missing_ok=True)

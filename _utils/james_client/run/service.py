@@ -73,6 +73,7 @@ def restart(plan: Plan, functions: Functions) -> list[str]:
         with units_only():
             functions["service.enable"](service)
     late = restart_services(plan, functions)
+    owed.owe(plan, owed.VERIFICATION)
     owed.settle(plan)
     return late
 

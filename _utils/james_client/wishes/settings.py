@@ -107,9 +107,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Verify:
-    """Say what is proved after a change, and with which addresses."""
+    """Say what is proved, and with which addresses."""
 
     routes: bool
+    names: bool
     live: bool
     local_user: str
     remote_address: str
@@ -211,6 +212,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
         Verify,
         {
             "routes": check_bool,
+            "names": check_bool,
             "live": check_bool,
             "local_user": allowed.check_local_part,
             "remote_address": allowed.check_remote_address,

@@ -1,0 +1,105 @@
+"""Ask James, sending nothing, whether he takes each name in each form in which its mail arrives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from james_client.james.account import recipients
+from james_client.james.line import JamesError
+from james_client.james.recipients import Recipients
+from james_client.mta import processes
+from james_client.run import service
+from james_client.run.domains import arriving
+from james_client.run.names import Reasons, required
+from james_client.run.plan import Plan
+
+LIMIT = 2000  # questions, so that a host with very many users is not asked about for long
+_CURE = (
+    "let James have them: users or groups of his, account:aliases: carry, account:people; or "
+    "name what may be lost in account:acknowledged (pillar sendmail_james)"
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Say which names James takes.
+
+    asked
+        how many addresses he was asked about
+    dying
+        in words, each name that he refuses: why it counts, the forms, his answer
+    notes
+        in words, what that does not show
+    """
+
+    asked: int
+    dying: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Return what is wrong, with the cure at its end."""
+        return [*self.dying, _CURE] if self.dying else []
+
+
+def reach(plan: Plan, *, patient: bool = False) -> Reach:
+    """Ask James for each required name in each form, in one dialogue.
+
+    patient
+        wait for a James that is just starting
+
+    Raises JamesError where he can't be asked, which is also while sendmail still has his port.
+    """
+    _refuse_sendmail(plan)
+    names, domains = required(plan), arriving(plan)
+    addresses = [f"{name}@{domain}" for domain in domains for name in names]
+    answered = recipients(plan.settings, addresses[:LIMIT], patient=patient)
+    dying = [
+        f"every name at {domain}: the domain is not James's own, he says {said!r} "
+        f"(WebAdmin: PUT /domains/{domain})"
+        for domain, said in answered.foreign.items()
+    ]
+    dying += _refused(names, answered)
+    return Reach(min(len(addresses), LIMIT), tuple(dying), tuple(_notes(answered, addresses)))
+
+
+def required_in_words(plan: Plan) -> str:
+    """Return the names that James will have to know, and in which forms."""
+    forms = ", ".join(f"NAME@{domain}" for domain in arriving(plan))
+    return f"James will have to know, each as {forms}: {', '.join(required(plan))}"
+
+
+def _refused(names: Reasons, answered: Recipients) -> list[str]:
+    """Say for each refused name in which forms, and James's answer to the first of them."""
+    forms: dict[str, list[str]] = {}
+    for address in answered.unknown:
+        forms.setdefault(address.rpartition("@")[0], []).append(address)
+    return [
+        f"{name} ({names[name]}): mail to {' and '.join(found)} dies, James says "
+        f"{answered.unknown[found[0]]!r}"
+        for name, found in forms.items()
+    ]
+
+
+def _notes(answered: Recipients, addresses: list[str]) -> list[str]:
+    notes = [
+        f"James takes any name at {domain}, so whom he really knows there is not proved "
+        "(smtpserver.xml: ValidRcptHandler is missing, or the domain is an alias of another)"
+        for domain in answered.blind
+    ]
+    if answered.later:
+        address, said = next(iter(answered.later.items()))
+        notes.append(
+            f"{len(answered.later)} addresses James takes later, perhaps: {said!r} to {address}"
+        )
+    if len(addresses) > LIMIT:
+        notes.append(f"{len(addresses) - LIMIT} of {len(addresses)} addresses were not asked about")
+    return notes
+
+
+def _refuse_sendmail(plan: Plan) -> None:
+    """Refuse to take sendmail, which knows this host's users, for James."""
+    relay = plan.settings.relay
+    listeners = processes.look(service.signs(plan)).listeners if relay.loopback else ()
+    if any(one.sendmail and one.port == relay.port for one in listeners):
+        raise JamesError(f"sendmail still listens on port {relay.port}, so James can't be asked")
