@@ -91,10 +91,14 @@ def _of_itself() -> Iterator[str]:
     host = socket.gethostname()
     full = socket.getfqdn()
     yield from (host, full, full.partition(".")[0])
-    here = {one.address for found in psutil.net_if_addrs().values() for one in found}
-    for address, *names in _hosts():
+    found = psutil.net_if_addrs().values()
+    here = {one.address for all_ in found for one in all_ if one.family == socket.AF_INET}
+    for written, *names in _hosts():
+        # Of an address the first line counts, and libc finds ::1 as an IPv4 address too.
+        address = "127.0.0.1" if written == "::1" else written
         if address in here or host in names:
             yield from names
+        here.discard(address)
 
 
 def _canonical_names() -> dict[str, str]:
