@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import talk_target
-from james_client.james.dialogue import Check, Login, Questions, dialogue, unknown_recipients
+from james_client.james import recipients
+from james_client.james.dialogue import Check, Login, Questions, dialogue
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.smtp import Server
 from james_client.james.webadmin import UserExistsError, WebAdmin
@@ -113,15 +114,30 @@ def test_no_james(server):
 
 
 def test_recipients_that_are_unknown(server):
-    """Exactly those, with James's words; aliases in James count."""
-    names = ["root", "alice@mail.example.test", "postmaster", "x@example.org", "ops"]
-    found = unknown_recipients(SERVER, names, LOGIN)
-    assert found == {
-        "postmaster": "550 5.1.1 Unknown user: postmaster@localhost",
-        "ops": "550 5.1.1 Unknown user: ops@localhost",
+    """Exactly those, with James's words; aliases in James count, other domains' names do not."""
+    names = ["root@localhost", "alice@mail.example.test", "postmaster@localhost", "ops@localhost"]
+    found = recipients.ask(SERVER, LOGIN, [*names, "x@example.org"])
+    assert found.unknown == {
+        "postmaster@localhost": "550 5.1.1 Unknown user: postmaster@localhost",
+        "ops@localhost": "550 5.1.1 Unknown user: ops@localhost",
     }
+    assert found.foreign == {"example.org": "530 5.7.1 Authentication Required"}
+    assert (found.taken, found.blind, found.later) == (2, {}, {})
     james.ask("PUT", "/address/aliases/alice@localhost/sources/ops@localhost")
-    assert "ops" not in unknown_recipients(SERVER, names, LOGIN)
+    assert "ops@localhost" not in recipients.ask(SERVER, LOGIN, names).unknown
+    assert set(james.counts().values()) == {0}
+
+
+def test_an_alias_of_a_whole_domain_proves_nothing_of_its_names(server):
+    """James takes any name there, and refuses none before it has the message."""
+    alias = "/domains/localhost/aliases/mail.example.test"
+    james.ask("PUT", alias)
+    try:
+        found = recipients.ask(SERVER, LOGIN, ["nosuch@mail.example.test", "root@localhost"])
+    finally:
+        james.ask("DELETE", alias)
+    assert found.blind.keys() == {"mail.example.test"}
+    assert (found.taken, found.unknown) == (1, {})
 
 
 def test_accounts(server):

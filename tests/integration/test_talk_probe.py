@@ -6,12 +6,10 @@ import re
 import socket
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import talk_target
 from james_client.answers.messages import HEADER, Wish, send
-from james_client.answers.strangers import strangers
 from james_client.james.webadmin import WebAdmin
 from james_client.mta.process import ProcessError
 from james_client.wishes.secret import Secret
@@ -185,32 +183,6 @@ def test_a_sender_james_does_not_know_loses_no_bounce(target):
         assert found[f"{sender} (null sender, as {by})"] == "refused"
         assert found[f"nosuch ({sender}, as {by})"] == "refused"
         assert found[f"alice ({sender}, as {by})"] == "accepted"
-
-
-def test_strangers_are_named(target, tmp_path):
-    """What James does not know, and which aliases no longer count."""
-    james.remove_user("postmaster")
-    aliases = tmp_path / "aliases"
-    aliases.write_text("postmaster: root\nops: dora, bob\nprg: |/bin/true\n")
-    plan = SimpleNamespace(
-        settings=SimpleNamespace(
-            relay=SimpleNamespace(host="localhost", port=25, loopback=True),
-            auth=SimpleNamespace(
-                username="sendmail",
-                password=PASSWORD,
-                mechanisms=("LOGIN", "PLAIN"),
-                allow_unprivileged_port=False,
-                allow_cleartext=False,
-            ),
-        ),
-        platform=SimpleNamespace(aliases=aliases),
-    )
-    found = strangers(plan, ["bob", "carol"])
-    unknown = {"postmaster", "MAILER-DAEMON", "carol", "ops", "dora", "prg"}
-    assert set(found["unknown to James"]) == unknown
-    assert set(found["aliases without effect"]) == {"postmaster", "ops", "prg"}
-    aliases.unlink()
-    assert strangers(plan, [])["aliases without effect"] == {}
 
 
 def test_a_user_that_is_none(target):

@@ -63,11 +63,11 @@ def fake_smtp(replies: dict[str, str], seen: list[str] | None = None) -> Talk:
     """Answer SMTP commands by the first word that matches; others get 250."""
 
     def talk(connection: socket.socket) -> None:
-        stream = connection.makefile("rw", encoding="latin-1", newline="")
+        # a reader of its own, for writing to one would lose what was read ahead of a pipeline
+        stream = connection.makefile("r", encoding="latin-1", newline="")
 
         def answer(text: str) -> None:
-            stream.write(text + "\r\n")
-            stream.flush()
+            connection.sendall(f"{text}\r\n".encode("latin-1"))
 
         answer(replies.get("", "220 fake"))
         for line in stream:

@@ -6,7 +6,7 @@ import socket
 import pytest
 from fake_servers import drips, fake_server, fake_smtp, says
 from james_client.james.account import in_words
-from james_client.james.dialogue import Check, Login, Questions, dialogue, unknown_recipients
+from james_client.james.dialogue import Check, Login, Questions, dialogue
 from james_client.james.line import JamesError, NothingListensError
 from james_client.james.smtp import Server
 from james_client.scrub import scrub
@@ -168,19 +168,6 @@ def test_a_connection_that_breaks():
 def breaks_off(connection: socket.socket) -> None:
     """Greet, and close."""
     connection.sendall(b"220 hi\r\n")
-
-
-def test_unknown_recipients():
-    """Those refused come back with the answer; the null sender asks."""
-    seen: list[str] = []
-    replies = {**LOGGED_IN, "RCPT TO:<postmaster@": "550 5.1.1 Unknown user"}
-    with fake_server(fake_smtp(replies, seen)) as port:
-        names = ["root", "postmaster", "x@example.org", "root", *map(str, range(40))]
-        refused = unknown_recipients(server(port), names, LOGIN)
-    assert refused == {"postmaster": "550 5.1.1 Unknown user"}
-    assert "RCPT TO:<root@localhost>" in seen
-    assert "RCPT TO:<x@example.org>" in seen
-    assert seen.count("MAIL FROM:<>") == 3
 
 
 @pytest.mark.parametrize("echo", [PASSWORD.reveal(), "{b64}"])
