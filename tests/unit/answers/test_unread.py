@@ -1,0 +1,86 @@
+"""Mail that nobody will read is named: its place, size and time, and nothing of what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import run_world
+from cf_world import CF
+from james_client.answers import unread as room
+from james_client.answers.unread import unread
+from james_client.run.plan import Plan
+
+HUB = b"DHesmtp:localhost\n"
+TAKEN = 1_700_000_000.0  # when sendmail.cf last changed
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a host with a folder of mailboxes, root's home, and a sendmail.cf for James."""
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(room, "MAILBOXES", (tmp_path / "mail", tmp_path / "none"))
+    home = SimpleNamespace(pw_dir=str(tmp_path / "home"))
+    monkeypatch.setattr(room.pwd, "getpwuid", lambda uid: home)
+    return tmp_path
+
+
+def plan(host: Path, hub: bytes = HUB) -> Plan:
+    """Give a plan whose sendmail.cf names a place for dead letters."""
+    drop = f"O DeadLetterDrop={host}/dropped\n".encode()
+    (host / "sendmail.cf").write_bytes(CF.replace(b"Sparse=0", hub + drop + b"Sparse=0"))
+    os.utime(host / "sendmail.cf", (TAKEN, TAKEN))
+    relay = {"stay_local": ["kept"]}
+    return run_world.plan({"relay": relay}, cf=f"{host}/sendmail.cf", submit_cf=f"{host}/none.cf")
+
+
+def box(path: Path, written: float) -> str:
+    """Fill a mailbox, at a time."""
+    path.write_text("From x\nSubject: a secret\n\nmore\n")
+    os.utime(path, (written, written))
+    return str(path)
+
+
+def test_nothing_is_said_of_a_host_without_such_mail(host: Path) -> None:
+    (host / "dropped").touch()
+    (host / "mail/bob").touch()
+    assert unread(plan(host)) == ({}, [])
+
+
+@pytest.mark.parametrize("where", ["dropped", "home/dead.letter"])
+def test_a_dead_letter_is_wrong_until_it_is_emptied(host: Path, where: str) -> None:
+    path = box(host / where, TAKEN - 1000)
+    shown, (wrong,) = unread(plan(host))
+    assert shown[path].startswith("31 bytes, last written 20")
+    assert wrong.startswith(f"{path}: mail that could be neither delivered nor returned")
+    assert f"truncate -s 0 {path}" in wrong
+    assert "secret" not in f"{shown}{wrong}"
+    os.truncate(path, 0)
+    assert unread(plan(host)) == ({}, [])
+
+
+def test_a_mailbox_of_before_is_shown_and_no_more(host: Path) -> None:
+    path = box(host / "mail/bob", TAKEN - 1)
+    shown, wrong = unread(plan(host))
+    assert (list(shown), wrong) == ([path], [])
+
+
+def test_a_mailbox_that_mail_still_comes_to_is_wrong(host: Path) -> None:
+    path = box(host / "mail/bob", TAKEN + 1)
+    box(host / "mail/kept", TAKEN + 1)
+    shown, (wrong,) = unread(plan(host))
+    assert len(shown) == 2
+    assert wrong.startswith(f"{path}: mail came here after James took over")
+    assert unread(plan(host, hub=b""))[1] == []
+
+
+def test_many_mailboxes_are_counted_and_links_are_not_followed(host: Path) -> None:
+    for number in range(room.SHOWN + 5):
+        box(host / f"mail/u{number}", TAKEN - number)
+    (host / "mail/link").symlink_to(host / "mail/u0")
+    shown, wrong = unread(plan(host))
+    assert (len(shown), shown["other mailboxes"], wrong) == (room.SHOWN + 1, 5, [])
+    assert str(host / "mail/u0") in shown
