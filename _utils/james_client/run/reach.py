@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from james_client.james.account import recipients
@@ -14,6 +15,7 @@ from james_client.run.names import Reasons, required
 from james_client.run.plan import Plan
 
 LIMIT = 2000  # questions, so that a host with very many users is not asked about for long
+_SHOWN = 30  # names, of which a return tells each
 _CURE = (
     "let James have them: users or groups of his, account:aliases: carry, account:people; or "
     "name what may be lost in account:acknowledged (pillar sendmail_james)"
@@ -39,7 +41,7 @@ class Reach:
     @property
     def wrong(self) -> list[str]:
         """Return what is wrong, with the cure at its end."""
-        return [*self.dying, _CURE] if self.dying else []
+        return [*_some(self.dying), _CURE] if self.dying else []
 
 
 def reach(plan: Plan, *, patient: bool = False) -> Reach:
@@ -66,7 +68,13 @@ def reach(plan: Plan, *, patient: bool = False) -> Reach:
 def required_in_words(plan: Plan) -> str:
     """Return the names that James will have to know, and in which forms."""
     forms = ", ".join(f"NAME@{domain}" for domain in arriving(plan))
-    return f"James will have to know, each as {forms}: {', '.join(required(plan))}"
+    return f"James will have to know, each as {forms}: {', '.join(_some(tuple(required(plan))))}"
+
+
+def _some(words: Sequence[str]) -> list[str]:
+    """Return the first of many, and how many more there are."""
+    more = [f"and {len(words) - _SHOWN} more"] if len(words) > _SHOWN else []
+    return [*words[:_SHOWN], *more]
 
 
 def _refused(names: Reasons, answered: Recipients) -> list[str]:

@@ -75,6 +75,10 @@ def test_a_host_with_very_many_users_is_asked_about_for_a_while_only(
     found = reach(run_world.plan())
     assert len(asked[0]) == found.asked == LIMIT
     assert found.notes == (f"{100000 - LIMIT} of 100000 addresses were not asked about",)
+    assert required_in_words(run_world.plan()).endswith("28, 29, and 49970 more")
+    answers(monkeypatch, Recipients(unknown=dict.fromkeys(asked[0], NO)))
+    *names, more, _ = reach(run_world.plan()).wrong
+    assert (len(names), more) == (30, f"and {LIMIT - 30} more")
 
 
 def test_sendmail_is_not_taken_for_james(monkeypatch: pytest.MonkeyPatch) -> None:
