@@ -76,6 +76,7 @@ def test_what_failed_stays_failed_until_it_passes(call: Call, minion: Any, tmp_p
 def test_a_james_who_is_down_is_a_warning_where_nothing_changes(
     call: Call, minion: Any, tmp_path: Path
 ) -> None:
+    recipe.usual_james()
     recipe.apply(call)
     james.stop()
     result, programs = recipe.traced(minion, tmp_path, "state.apply", "sendmail_james")

@@ -24,9 +24,10 @@ def delivers(plan: Plan) -> Said:
     closely = bool(plan.placed) or owed.is_owed(plan, owed.VERIFICATION)
     if closely:
         owed.owe(plan, owed.VERIFICATION)
+    relayed = _is_relayed(plan)
     said, wrong = _thorough(plan) if closely else ([], [])
     warnings: list[str] = []
-    if plan.settings.verify.names and _is_relayed(plan):
+    if plan.settings.verify.names and relayed:
         try:
             found = reach(plan, patient=bool(plan.placed))
         except NothingListensError as err:

@@ -45,9 +45,9 @@ def arriving(plan: Plan) -> tuple[str, ...]:
         domain = full.partition(".")[2]
         # submit.cf has rules for these before it asks /etc/hosts
         plain = {"localhost", f"localhost.{domain}", socket.gethostname().lower()}
-        names = (name for name in own_names(plan) if name not in plain)
-        found += [spelled.get(name, name) for name in names if _NAME.fullmatch(name)]
-    return tuple(dict.fromkeys(name.lower().rstrip(".") for name in found))
+        found += [spelled.get(name, name) for name in own_names(plan) if name not in plain]
+    hub, *others = (name.lower().rstrip(".") for name in found)
+    return tuple(dict.fromkeys((hub, *(name for name in others if _NAME.fullmatch(name)))))
 
 
 def full_name(plan: Plan) -> str:

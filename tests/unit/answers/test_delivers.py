@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import run_world
+from cf_world import CF
 from james_client.answers import delivers as room
 from james_client.answers.delivers import delivers, foretold
 from james_client.james.line import JamesError, NothingListensError
@@ -91,6 +92,19 @@ def test_routes_that_failed_are_proved_again(host: Host) -> None:
     host.routes = ["routes"]
     assert delivers(host.plan())["comment"].startswith("routes")
     assert not owed.is_owed(host.plan(), owed.VERIFICATION)
+
+
+def test_routes_are_not_skipped_where_nothing_has_read_the_cf_yet(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(room, "reach", host.reach)
+    monkeypatch.setattr(room.proof, "prove_routes", lambda path, plan, title: f"by {title}")
+    cf, state = host.folder.parent / "sendmail.cf", str(host.folder)
+    cf.write_bytes(CF.replace(b"Sparse=0", b"DHesmtp:localhost\nSparse=0"))
+    alone = run_world.plan(state_dir=state, cf=str(cf), submit_cf=f"{cf}.none")
+    owed.owe(alone, owed.VERIFICATION)
+    assert f"by {cf}" in delivers(alone)["comment"]
 
 
 def test_a_james_who_is_down_is_a_warning_after_no_change_only(host: Host) -> None:

@@ -64,7 +64,8 @@ def test_cron_jobs_and_where_their_output_goes(host: Path) -> None:
         'MAILTO=""\n1 1 * * * silent run\n'
     )
     (host / "cron.d/.placeholder").write_text("1 1 * * * hidden run\n")
-    (host / "crontabs/backup").write_text("MAILTO=dba\n1 1 * * * run this\n")
+    (host / "crontabs/root").write_text("MAILTO=dba\n1 1 * * * run this\n")
+    (host / "crontabs/backup").write_text("MAILTO=nosuch\n1 1 * * * run this\n")
     wanted = {"www-data", "daemon", "ops", "night", "app", "backup", "dba"}
     assert set(found(host)) == wanted | {"postgres", "alice", "carol"}
     assert found(host)["ops"] == f"MAILTO in {host}/cron.d/app"
