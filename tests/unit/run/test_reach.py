@@ -36,7 +36,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, found: Recipients) -> list[list[str
 def test_each_name_is_asked_for_in_each_form(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answers(monkeypatch, Recipients(taken=4))
     found = reach(run_world.plan())
-    assert asked == [["root@localhost", "bob@localhost", "root@a.test", "bob@a.test"]]
+    assert asked == [["root@localhost", "root@a.test", "bob@localhost", "bob@a.test"]]
     assert (found.asked, found.wrong, found.notes) == (4, [], ())
 
 
@@ -78,7 +78,20 @@ def test_a_host_with_very_many_users_is_asked_about_for_a_while_only(
     assert required_in_words(run_world.plan()).endswith("28, 29, and 49970 more")
     answers(monkeypatch, Recipients(unknown=dict.fromkeys(asked[0], NO)))
     *names, more, _ = reach(run_world.plan()).wrong
-    assert (len(names), more) == (30, f"and {LIMIT - 30} more")
+    assert (len(names), more) == (30, f"and {LIMIT // 2 - 30} more")
+
+
+def test_where_not_all_are_asked_about_it_is_the_rarest_forms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = answers(monkeypatch, Recipients())
+    domains = tuple(f"d{number}.test" for number in range(3000))
+    monkeypatch.setattr(room, "arriving", lambda _: domains)
+    reach(run_world.plan())
+    assert asked[0][:6] == [
+        *("root@d0.test", "root@d1.test", "bob@d0.test", "bob@d1.test"),
+        *("root@d2.test", "bob@d2.test"),
+    ]
 
 
 def test_sendmail_is_not_taken_for_james(monkeypatch: pytest.MonkeyPatch) -> None:
