@@ -21,10 +21,12 @@ from james_client.run import (
     carry,
     load,
     owed,
+    port,
     proof,
     rotation,
     service,
     steps,
+    told,
     whole,
 )
 from james_client.run.plan import Plan, RunError
@@ -87,7 +89,7 @@ def _awaits_package(plan: Plan) -> bool:
 
 
 def _unknown_yet(plan: Plan) -> Ret:
-    comment = f"{plan.platform.cf} comes with the package: what changes is known then"
+    comment = f"{plan.platform.cf} would come with the package: what would change is known then"
     return {"result": None, "comment": comment}
 
 
@@ -97,13 +99,12 @@ def _step(state: str) -> Ret:
     if _awaits_package(plan):
         return _unknown_yet(plan)
     step = next(step for step in steps.STEPS if step.state == state)
-    changes = steps.take(step, plan)
+    changes = told.things(steps.take(step, plan))
     if not changes:
         return {"comment": step.already(plan)}
     if __opts__["test"]:
-        comment = f"{step.would} (test mode: nothing was changed)"
-        return {"result": None, "changes": changes, "comment": comment}
-    return {"changes": changes, "comment": f"{step.would} as soon as this run goes live"}
+        return {"result": None, "changes": changes, "comment": step.would}
+    return {"changes": changes, "comment": "prepared; goes live with this run"}
 
 
 @_state
@@ -227,6 +228,7 @@ def live(name: str) -> Ret:
     plan = _plan()
     if _awaits_package(plan):
         return _unknown_yet(plan)
+    load.require_sendmail(plan)
     plan = __context__[load.PLAN] = whole.whole(plan)
     notes = proof.prove(plan)
     changes, said = rotation.go_live(plan, __salt__, holder="state.apply", test=__opts__["test"])
@@ -234,13 +236,18 @@ def live(name: str) -> Ret:
     if not changes:
         return {"comment": "nothing to put in place"}
     if __opts__["test"]:
-        comment = "; ".join(["proved; would be put in place", *notes])
+        comment = _proved("would be put in place", notes)
         return {"result": None, "changes": changes, "comment": comment}
-    return {"changes": changes, "comment": "; ".join(["proved and put in place", *notes])}
+    return {"changes": changes, "comment": _proved("put in place", notes)}
+
+
+def _proved(said: str, notes: list[str]) -> str:
+    return f"{said}; proved: {', '.join(notes) or 'each cf, by sendmail'}"
 
 
 def _offline(plan: Plan) -> str:
-    return f"NOT restarted, no service manager runs here: {plan.platform.restart}"
+    not_ = "would NOT be restarted" if __opts__["test"] else "NOT restarted"
+    return f"{not_}, no service manager runs here: {plan.platform.restart}"
 
 
 @_state
@@ -266,7 +273,7 @@ def running(name: str) -> Ret:
     if not reason:
         lives = "the queue runners live, and sendmail listens on no port"
         return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
-    if not __opts__["test"] and service.is_offline(__salt__):
+    if service.is_offline(__salt__):
         return {"comment": _offline(plan)}
     changes = {"sendmail": {"old": reason, "new": "restarted"}}
     if __opts__["test"]:
@@ -332,6 +339,14 @@ def _restart_as_before(plan: Plan, said: list[str], timeout: int) -> list[str]:
     return done.wrong
 
 
+def _foretold(changes: dict[str, Any]) -> Ret:
+    """Say what would be made or changed on James."""
+    if not changes:
+        return {"comment": "nothing would be changed on James"}
+    comment = f"would be changed on James: {', '.join(changes)}"
+    return {"result": None, "changes": changes, "comment": comment}
+
+
 @_state
 def account_present(name: str) -> Ret:
     """See that James lets sendmail's account in; make it so through WebAdmin if the pillar says so.
@@ -355,23 +370,26 @@ def account_present(name: str) -> Ret:
         return {"comment": "no login is configured"}
     patient = bool(plan.placed) and not test
     try:
-        refused = rotation.is_refused(plan, patient=patient)
-        changes = account.missing(settings, patient=patient, refused=refused)
-        if test:
-            changes = {what: one for what, one in changes.items() if what not in plan.told}
-            said = "would be made so" if changes else "nothing to make or change"
-            return {"result": None if changes else True, "changes": changes, "comment": said}
-        account.create(settings, changes)
-        wrong = account.in_words(account.checks(settings, patient=patient))
+        with port.asking(plan):
+            refused = rotation.is_refused(plan, patient=patient)
+            changes = account.missing(settings, patient=patient, refused=refused)
+            if test:
+                left = {what: one for what, one in changes.items() if what not in plan.told}
+                return _foretold(left)
+            account.create(settings, changes)
+            wrong = account.in_words(account.checks(settings, patient=patient))
     except line.NothingListensError as err:
         if not test and plan.placed == {}:
             return {"warnings": [f"the account was not looked at: {err}"], "comment": str(err)}
-        return {"result": None if test else False, "comment": str(err)}
+        said = f"James would be asked; now {err}" if test else str(err)
+        return {"result": None if test else False, "comment": said}
     except line.JamesError as err:
         # Before the first run sendmail still holds James's port, so a test can't ask.
-        return {"result": None if test else False, "comment": str(err)}
+        said = f"James would be asked; now {err}" if test else str(err)
+        return {"result": None if test else False, "comment": said}
     if wrong:
-        return {"result": False, "changes": changes, "comment": "; ".join(wrong)}
+        said = "; ".join([*port.strangers(plan), *wrong])
+        return {"result": False, "changes": changes, "comment": said}
     said = f"James takes what {settings.auth.username} will send"
     return {"changes": changes, "comment": said}
 

@@ -24,6 +24,7 @@ ASKED = ("drift", "status")
 PUBLIC = ("sendmail.conf", "sendmail.mc", "sendmail.cf", "submit.cf")
 NEXT = copy.deepcopy(PILLAR)  # the planted password is an earlier pillar's: nobody knows it now
 NEXT["sendmail_james"]["auth"]["password"] = "another, of today"
+NEXT["sendmail_james"]["verify"] = {"diff": True}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from james_client.wishes.mistakes import SettingsError
 TOP = Path(__file__).parents[2]
 FORMULA = TOP / "sendmail_james"
 SLS = sorted(FORMULA.glob("*.sls"))
+SYNCED = FORMULA / "synced.sls"
 
 
 def defaults() -> dict:
@@ -35,7 +37,30 @@ def test_an_sls_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("# ")
     assert len(text.splitlines()) <= 40
-    assert "{%" not in text
+    assert path == SYNCED or "{%" not in text
+
+
+def test_every_run_begins_with_the_word_on_the_first_sync() -> None:
+    """What does not include it itself includes what does."""
+    included = {
+        p.stem: yaml.safe_load(p.read_text()).get("include", []) for p in SLS if p != SYNCED
+    }
+
+    def says(name: str) -> bool:
+        words = [one.removeprefix("sendmail_james.") for one in included[name]]
+        return "synced" in words or any(map(says, words))
+
+    assert [name for name in included if not says(name)] == []
+
+
+def test_that_word_leaves_out_every_other_sls() -> None:
+    patterns = re.findall(r"- sls: (\S+)", SYNCED.read_text())
+    kept = [
+        path.stem
+        for path in SLS
+        if not any(fnmatch.fnmatch(f"sendmail_james.{path.stem}", one) for one in patterns)
+    ]
+    assert kept == ["synced"]
 
 
 def test_the_example_pillar_is_good() -> None:

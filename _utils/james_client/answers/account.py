@@ -7,6 +7,7 @@ from typing import Any
 from james_client.answers.names import names
 from james_client.answers.preflight import found as preflight
 from james_client.james.account import answer, create, missing
+from james_client.run import port
 from james_client.run.plan import Plan
 
 
@@ -20,15 +21,16 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
 
     Raises JamesError when James cannot be talked to.
     """
-    changes = missing(plan.settings, patient=False) if make else {}
-    if not test:
-        create(plan.settings, changes)
-    report: dict[str, Any] = {"created": changes, "checks": {}}
-    if test and changes:
-        return report
-    found = preflight(plan)
-    if found.failure:
-        raise found.failure
+    with port.asking(plan):
+        changes = missing(plan.settings, patient=False) if make else {}
+        if not test:
+            create(plan.settings, changes)
+        report: dict[str, Any] = {"created": changes, "checks": {}}
+        if test and changes:
+            return report
+        found = preflight(plan)
+        if found.failure:
+            raise found.failure
     report["checks"] = {check.what: answer(check) for check in found.checks}
     if not any(check.ok is False for check in found.smtp):
         report |= names(plan)

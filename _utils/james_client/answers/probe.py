@@ -9,6 +9,7 @@ from typing import Any
 from james_client.answers.messages import Wish, send
 from james_client.answers.names import names
 from james_client.james.account import webadmin
+from james_client.run import port
 from james_client.run.plan import Plan
 
 
@@ -19,6 +20,7 @@ def probe(plan: Plan) -> dict[str, Any]:
     James": [...], "aliases without effect": {…}, "wrong": [...]}``; nothing is wrong where "wrong"
     is empty.
     """
+    port.refuse_sendmail(plan)
     settings, facts = plan.settings, plan.platform
     auth, user = settings.auth, _ordinary_user()
     msp = facts.submit_cf if plan.has_programs_queue() else None

@@ -12,7 +12,7 @@ from james_client.answers.unread import unread
 from james_client.files import back
 from james_client.james.account import answer, checks, in_words
 from james_client.mta import processes
-from james_client.run import owed, proof, service
+from james_client.run import owed, port, proof, service
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.reach import reach
@@ -87,7 +87,8 @@ def _routes(plan: Plan) -> Part:
 
 
 def _james(plan: Plan) -> Part:
-    found = checks(plan.settings, patient=False)
+    with port.asking(plan):
+        found = checks(plan.settings, patient=False)
     return {check.what: answer(check) for check in found}, in_words(found)
 
 

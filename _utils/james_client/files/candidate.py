@@ -96,20 +96,20 @@ class Candidate:
         return wanted != self.before
 
 
-def changes(candidates: Iterable[Candidate]) -> Changes:
-    """Give ``{path: {old, new, diff}}`` of the candidates that differ; nothing is touched.
+def changes(candidates: Iterable[Candidate], *, diff: bool = False) -> Changes:
+    """Give ``{path: {old, new}}`` of the candidates that differ; nothing is touched.
 
-    old and new are mode, owner and size in words, None where there is no file; diff is unified.
-    Size and diff are not shown of a secret, nor of what others cannot read before or after: the
-    owner of a directory may rename a file that he cannot read to any name in it. What follows
-    ``AuthInfo:`` in a line is never shown.
+    diff
+        add a unified diff of each
+
+    old and new are the size in words, with mode and owner where they change too, None where there
+    is no file. Size and diff are not shown of a secret, nor of what others cannot read before or
+    after: the owner of a directory may rename a file that he cannot read to any name in it. What
+    follows ``AuthInfo:`` in a line is never shown.
     """
     return {
-        one.path: {
-            "old": _words(one.before, one.secret or not _is_public(one)),
-            "new": _words(one.wanted, one.secret or not _is_public(one)),
-            "diff": _diff(one),
-        }
+        one.path: {"old": _words(one, one.before), "new": _words(one, one.wanted)}
+        | ({"diff": _diff(one)} if diff else {})
         for one in candidates
         if one.differs
     }
@@ -204,11 +204,19 @@ def _is_public(one: Candidate) -> bool:
     return all(side.data is None or side.mode & stat.S_IROTH for side in (one.before, one.wanted))
 
 
-def _words(one: Snapshot, hidden: bool) -> str | None:
-    if one.data is None:
+def _words(one: Candidate, side: Snapshot) -> str | None:
+    if side.data is None:
         return None
-    size = _HIDDEN if hidden else f"{len(one.data)} bytes"
-    return f"{size}, mode {one.mode:04o}, uid {one.uid}, gid {one.gid}"
+    hidden = one.secret or not _is_public(one)
+    size = _HIDDEN if hidden else f"{len(side.data)} bytes"
+    if _access(one.before) == _access(one.wanted):
+        return size
+    mode, uid, gid, _ = _access(side)
+    return f"{size}, mode {mode:04o}, uid {uid}, gid {gid}"
+
+
+def _access(side: Snapshot) -> tuple[int, int, int, bool]:
+    return side.mode, side.uid, side.gid, side.data is None
 
 
 def _diff(one: Candidate) -> str:

@@ -44,7 +44,7 @@ class Signs:
 
 @dataclass(frozen=True)
 class Listener:
-    """Name who listens on a port; ``program`` is None where that can't be seen."""
+    """Name who listens on a port; program and pid are None where that can't be seen."""
 
     port: int
     address: str
@@ -142,7 +142,7 @@ class Processes:
             whether the submission program has a queue of its own
         """
         found = [
-            f"sendmail listens on port {listener.port}"
+            f"sendmail listens on port {listener.port} (pid {listener.pid})"
             for listener in self.listeners
             if listener.sendmail
         ]
@@ -157,8 +157,12 @@ class Processes:
         return found
 
 
-def look(signs: Signs) -> Processes:
-    """Return what lives now."""
+def look(signs: Signs, ports: Collection[int] = PORTS) -> Processes:
+    """Return what lives now.
+
+    ports
+        whose listeners are looked for
+    """
     binaries = _binaries(signs.binary)
     queue_uids = {0, uid_of(signs.queue_user)}
     submit_uid = uid_of(signs.submit_user)
@@ -183,7 +187,7 @@ def look(signs: Signs) -> Processes:
                 runners.append(Runner(psutil.Process(pid), mine, lasting))
         elif exe is None and name.startswith("sendmail"):
             unseen.append(pid)
-    listeners = _listeners(programs)
+    listeners = _listeners(programs, ports)
     return Processes(tuple(runners), listeners, tuple(unseen), _daemons(daemons, listeners))
 
 
@@ -211,12 +215,15 @@ def _is_of_this_host(pid: int) -> bool:
         return True  # no Linux, or the process has just ended
 
 
-def _listeners(programs: dict[int | None, tuple[str, bool]]) -> tuple[Listener, ...]:
+def _listeners(
+    programs: dict[int | None, tuple[str, bool]], ports: Collection[int]
+) -> tuple[Listener, ...]:
     found = set()
     for socket in psutil.net_connections("tcp"):
-        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in PORTS:
-            program, mine = programs.get(socket.pid or None, (None, False))
-            found.add(Listener(socket.laddr.port, socket.laddr.ip, program, mine, socket.pid))
+        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in ports:
+            port, address = socket.laddr.port, socket.laddr.ip
+            program, is_sendmail = programs.get(socket.pid or None, (None, False))
+            found.add(Listener(port, address, program, is_sendmail, socket.pid))
     return tuple(sorted(found, key=str))
 
 

@@ -29,7 +29,7 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
         say it and touch nothing
     """
     candidates, facts = plan.candidates(), plan.platform
-    changes = changes_of(candidates)
+    changes = changes_of(candidates, diff=plan.settings.verify.diff)
     check(plan.to_check(), (facts.backups,))
     plan.placed = changes
     if test:

@@ -33,7 +33,8 @@ def prove(plan: Plan) -> list[str]:
     """
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path: candidate.before for candidate in plan.candidates()}
-    notes: list[str] = []
+    routed: list[str] = []
+    built: list[str] = []
     with scratch() as folder:
         for path in plan.cf_paths():
             if path not in changed:
@@ -45,14 +46,19 @@ def prove(plan: Plan) -> list[str]:
             try:
                 ask.check(str(copy), binary=plan.platform.sendmail)
                 if "relayed" in plan.taken and plan.settings.verify.routes:
-                    notes.append(prove_routes(str(copy), plan, path))
+                    prove_routes(str(copy), plan, path)
+                    routed.append(path)
                     notes.append(prove_senders(str(copy), plan, path))
             except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed.keys():
                 _prove_rebuild(plan, mc, cf)
-                notes.append(f"{mc} builds the same")
+                built.append(mc)
+    if routed:
+        notes.insert(0, f"all address forms to James by {', '.join(routed)}")
+    if built:
+        notes.append(f"the same built from {', '.join(built)}")
     return [note for note in [*notes, *plan.said()] if note]
 
 
@@ -122,8 +128,8 @@ def _is_msp(cf_path: str) -> bool:
         return Cf(Path(cf_path).read_bytes()).is_msp
 
 
-def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
-    """Return in words that a cf takes every address form to James, or raise RunError.
+def prove_routes(cf_path: str, plan: Plan, title: str) -> None:
+    """Return if a cf takes every address form to James, or raise RunError.
 
     title
         what to call the file in an error
@@ -135,7 +141,6 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> str:
             f"{title}: not every address reaches James: {said}. Names that are meant to stay "
             "local belong in pillar sendmail_james:relay:stay_local"
         )
-    return f"by {title} {len(forms)} address forms reach James"
 
 
 def prove_senders(cf_path: str, plan: Plan, title: str) -> str:
@@ -182,7 +187,9 @@ def verify(plan: Plan) -> list[str]:
     """Prove the routes of the live files, where the pillar wants that, or raise RunError."""
     if not plan.settings.verify.routes or not plan.hands_over():
         return []
-    return [prove_routes(path, plan, path) for path in plan.cf_paths()]
+    for path in plan.cf_paths():
+        prove_routes(path, plan, path)
+    return [f"all address forms reach James by {', '.join(plan.cf_paths())}"]
 
 
 def facts(plan: Plan) -> dict[str, object]:

@@ -19,9 +19,7 @@ from james_client.files.candidate import check
 from james_client.files.snapshot import read_or_absent
 from james_client.james import account
 from james_client.james.line import JamesError, PeerError
-from james_client.james.peer import is_here
-from james_client.mta import processes
-from james_client.run import live, owed, proof, service, steps
+from james_client.run import live, owed, port, proof, service, steps
 from james_client.run.plan import Plan, RunError, naming
 from james_client.run.service import Functions
 from james_client.run.whole import whole
@@ -123,7 +121,7 @@ def is_refused(plan: Plan, *, patient: bool) -> bool:
     auth, wish = plan.settings.auth, plan.settings.account
     if auth is None or wish is None or not wish.update or not _is_live(plan, auth):
         return False
-    _refuse_sendmails_port(plan)
+    port.refuse_sendmail(plan)
     return account.refusal(plan.settings, patient=patient) is not None
 
 
@@ -153,16 +151,8 @@ def _is_live(plan: Plan, auth: Auth) -> bool:
 
 
 def _refusal(plan: Plan) -> str | None:
-    _refuse_sendmails_port(plan)
+    port.refuse_sendmail(plan)
     return account.refusal(plan.settings)
-
-
-def _refuse_sendmails_port(plan: Plan) -> None:
-    """Raise JamesError where sendmail itself has James's port, as before the first run."""
-    relay = plan.settings.relay
-    listeners = processes.look(service.signs(plan)).listeners
-    if any(one.sendmail and one.port == relay.port for one in listeners) and is_here(relay.host):
-        raise JamesError(f"{relay.host}:{relay.port}: sendmail itself listens there")
 
 
 def _no_way(plan: Plan, refused: str) -> str:

@@ -138,7 +138,7 @@ class Step:
     edit
         edits a plan's candidates and returns what that changes
     would
-        what it makes true, in words
+        what it would make true, in words
     already
         what is true of a plan in which it had nothing to change, in words
     """
@@ -161,7 +161,7 @@ STEPS = (
         "queue_only",
         None,
         daemon,
-        "sendmail only runs its queues",
+        "sendmail would only run its queues",
         _says("sendmail only runs its queues"),
     ),
     Step(
@@ -169,7 +169,7 @@ STEPS = (
         "relayed",
         "relay",
         relay,
-        "all mail is relayed to James",
+        "all mail would be relayed to James",
         _says("all mail is relayed to James"),
     ),
     Step(
@@ -177,7 +177,7 @@ STEPS = (
         "loop_check_off",
         "loop_check",
         loop,
-        "sendmail does not take James for itself",
+        "the loop check would be as the pillar wants it",
         _says("the loop check is as the pillar wants it"),
     ),
     Step(
@@ -185,7 +185,7 @@ STEPS = (
         "credentials",
         "credentials",
         credentials,
-        "the credential files are as the pillar wants them",
+        "the credential files would be as the pillar wants them",
         _says("the credential files are as the pillar wants them"),
     ),
     Step(
@@ -193,7 +193,7 @@ STEPS = (
         "authenticated",
         "client_auth",
         auth,
-        "sendmail logs in to James as the pillar says",
+        "sendmail would log in to James as the pillar says",
         login_in_words,
     ),
 )

@@ -112,6 +112,7 @@ class Verify:
     routes: bool
     names: bool
     live: bool
+    diff: bool
     local_user: str
     remote_address: str
 
@@ -214,6 +215,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "routes": check_bool,
             "names": check_bool,
             "live": check_bool,
+            "diff": check_bool,
             "local_user": allowed.check_local_part,
             "remote_address": allowed.check_remote_address,
         },

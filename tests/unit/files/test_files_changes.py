@@ -13,19 +13,33 @@ def changed(
     old: bytes | None, new: bytes | None, found: int = 0o644, **more: object
 ) -> dict[str, str | None]:
     before = Snapshot("/etc/mail/x", old, found if old is not None else 0)
-    return files_candidate.changes([Candidate(before, new, uid=0, gid=0, **more)])["/etc/mail/x"]
+    one = Candidate(before, new, uid=0, gid=0, **more)
+    return files_candidate.changes([one], diff=True)["/etc/mail/x"]
 
 
 def test_a_text_file_is_told_with_a_diff() -> None:
     told = changed(b"a\nb\n", b"a\nc\n")
-    assert told["old"] == told["new"] == "4 bytes, mode 0644, uid 0, gid 0"
+    assert told["old"] == told["new"] == "4 bytes"
     assert told["diff"].splitlines()[2:] == ["@@ -1,2 +1,2 @@", " a", "-b", "+c"]
+
+
+def test_mode_and_owner_are_told_where_they_change() -> None:
+    told = changed(b"a\n", b"a\n", 0o600, exact=Snapshot("/etc/mail/x", b"a\n", 0o644))
+    assert told["old"] == "(not shown), mode 0600, uid 0, gid 0"
+    assert told["new"] == "(not shown), mode 0644, uid 0, gid 0"
+    assert changed(None, b"a\n")["new"] == "2 bytes, mode 0644, uid 0, gid 0"
 
 
 def test_a_new_and_a_removed_file_have_one_side() -> None:
     assert changed(None, b"a\n")["old"] is None
     assert changed(b"a\n", None)["new"] is None
     assert changed(b"a\n", None)["diff"].endswith("-a\n")
+
+
+def test_without_being_asked_for_no_diff_is_told() -> None:
+    before = Snapshot("/etc/mail/x", b"a\n", 0o644)
+    (told,) = files_candidate.changes([Candidate(before, b"b\n")]).values()
+    assert told.keys() == {"old", "new"}
 
 
 def test_nothing_is_told_of_a_file_that_stays() -> None:
@@ -73,7 +87,7 @@ def test_a_missing_newline_at_the_end_is_told() -> None:
 def test_of_a_file_that_others_cannot_read_no_diff_is_shown(found) -> None:
     told = changed(SECRET, b"a\n", found)
     assert told["diff"] == "(not shown: others cannot read it)"
-    assert told["old"] == f"(not shown), mode {found:04o}, uid 0, gid 0"
+    assert told["old"] == "(not shown)"
     assert "pa55word" not in str(told)
 
 

@@ -253,7 +253,7 @@ def test_paths_that_are_not_absolute_files_are_refused(path) -> None:
 def test_nothing_shows_the_content(world) -> None:
     world.path("auth").write_bytes(SECRET)
     one = Candidate(files_snapshot.read(world.path("auth")), SECRET + b"more", secret=True)
-    shown = f"{one!r} {one.before!r} {one.wanted!r} {files_candidate.changes([one])}"
+    shown = f"{one!r} {one.before!r} {one.wanted!r} {files_candidate.changes([one], diff=True)}"
     assert "pa55word" not in shown
     assert pickle.loads(pickle.dumps(one)) == one
 

@@ -240,7 +240,7 @@ def test_a_sendmail_that_listens_is_wrong(runner: Any, folder: Path) -> None:
         (seen,) = [one for one in look(SIGNS).listeners if one.address == "127.0.0.77"]
         assert (seen.port, seen.sendmail) == (587, True)
         said = processes.Processes((), (seen,), ()).wrong(programs=False)
-        assert "sendmail listens on port 587" in said
+        assert f"sendmail listens on port 587 (pid {found.pid})" in said
     finally:
         end(found)
 

@@ -1,0 +1,80 @@
+"""Say who holds James's port, wherever James cannot be asked because of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from james_client.james.line import JamesError, NothingListensError, PeerError
+from james_client.james.peer import is_here
+from james_client.mta import processes
+from james_client.run.plan import Plan
+from james_client.run.service import signs
+
+_UNITS = tuple(
+    Path(folder, "systemd/system/james.service") for folder in ("/etc", "/run", "/usr/lib", "/lib")
+)
+_JAVA = ("java", "jsvc")
+
+
+@contextmanager
+def asking(plan: Plan) -> Iterator[None]:
+    """Let James be asked; where he can't be, say first who holds his port.
+
+    Raises JamesError, before anything is said to him where sendmail itself holds it.
+    """
+    refuse_sendmail(plan)
+    try:
+        yield
+    except (NothingListensError, PeerError) as err:
+        raise type(err)(why_silent(plan, err)) from None
+    except JamesError as err:
+        raise JamesError(why_silent(plan, err)) from None
+
+
+def refuse_sendmail(plan: Plan) -> None:
+    """Raise JamesError where sendmail holds James's port: whoever asks there asks sendmail."""
+    for one in _holders(plan):
+        if one.sendmail:
+            cure = "salt-call state.apply sendmail_james"
+            if plan.runs_queues_only():
+                cure = plan.platform.restart
+            raise JamesError(
+                f"{_named(one)}: James gets it, and can be asked, when sendmail has let go: {cure}"
+            )
+
+
+def strangers(plan: Plan) -> list[str]:
+    """Name the programs on James's port that do not look like James: no Java holds it."""
+    held = _holders(plan)
+    return [_named(one) for one in held if one.program and one.program not in _JAVA]
+
+
+def why_silent(plan: Plan, error: JamesError) -> str:
+    """Return an error of James's with who holds his port, or how to start him."""
+    if not plan.settings.relay.loopback:
+        return str(error)
+    if found := strangers(plan):
+        return f"{'; '.join(found)}; expected James. {error}"
+    if isinstance(error, NothingListensError | PeerError) and not _holders(plan):
+        port = plan.settings.relay.port
+        return f"nothing listens on port {port}: James is down, or was given up: {_start()}"
+    return str(error)
+
+
+def _start() -> str:
+    if any(unit.exists() for unit in _UNITS):
+        return "systemctl restart james"
+    return "start him"
+
+
+def _holders(plan: Plan) -> list[processes.Listener]:
+    relay = plan.settings.relay
+    if not (relay.loopback or is_here(relay.host)):
+        return []
+    return list(processes.look(signs(plan), ports=(relay.port,)).listeners)
+
+
+def _named(one: processes.Listener) -> str:
+    return f"{one.program} (pid {one.pid}) holds port {one.port}"
