@@ -205,7 +205,7 @@ def test_a_james_that_systemd_gave_up_is_named_with_the_command(
     assert by_id(salt.call("state.apply", ALL))[ACCOUNT]["result"] is True
 
 
-def test_systemd_itself_gives_up_who_restarts_always_but_for_the_start_limit(stock: None) -> None:
+def test_systemd_itself_gives_up_who_restarts_always_but_for_the_start_limit() -> None:
     """The drop-in's two lines, each needed, on a unit that fails more quickly than James."""
     service = "[Service]\nExecStart=/bin/false\nRestart=always\n"
     QUICK.write_text(service)

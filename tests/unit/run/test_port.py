@@ -1,0 +1,107 @@
+"""Who holds James's port is said first, wherever James cannot be asked."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from james_client.james.line import JamesError, NothingListensError, PeerError
+from james_client.mta import processes
+from james_client.run import port
+
+LISTENERS = {"sendmail": True, "java": False, "master": False}
+
+
+@pytest.fixture
+def held() -> Iterator[int]:
+    """Give a port that this process holds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def free() -> int:
+    """Give a port that nobody holds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def plan(number: int, *, loopback: bool = True, queues_only: bool = False) -> Any:
+    return SimpleNamespace(
+        settings=SimpleNamespace(relay=SimpleNamespace(loopback=loopback, port=number)),
+        platform=SimpleNamespace(
+            sendmail="/usr/sbin/sendmail", submit_user="smmsp", restart="service sendmail restart"
+        ),
+        queue_user=lambda: "root",
+        runs_queues_only=lambda: queues_only,
+    )
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Have a fake look find PROGRAM on every port that is asked for."""
+
+    def look(_: Any, ports: tuple[int, ...]) -> Any:
+        found = [processes.Listener(p, "127.0.0.1", program, LISTENERS[program], 77) for p in ports]
+        return processes.Processes((), tuple(found), ())
+
+    monkeypatch.setattr(processes, "look", look)
+
+
+@pytest.mark.parametrize(
+    ("queues_only", "cure"),
+    [(False, "salt-call state.apply sendmail_james"), (True, "service sendmail restart")],
+)
+def test_a_sendmail_on_the_port_is_named_before_anybody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, queues_only: bool, cure: str
+) -> None:
+    hold(monkeypatch, "sendmail")
+    asked = []
+    named = pytest.raises(JamesError, match=rf"^sendmail \(pid 77\) holds port 25: .*{cure}$")
+    with named, port.asking(plan(25, queues_only=queues_only)):
+        asked.append("James")
+    assert asked == []
+
+
+def test_a_sendmail_on_this_host_is_none_of_a_james_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold(monkeypatch, "sendmail")
+    port.refuse_sendmail(plan(25, loopback=False))
+
+
+def test_another_program_is_named_where_james_does_not_answer(held: int) -> None:
+    at = plan(held)
+    port.refuse_sendmail(at)
+    with pytest.raises(JamesError, match="it speaks in tongues") as caught, port.asking(at):
+        raise JamesError("it speaks in tongues")
+    me = Path("/proc/self/exe").readlink().name
+    assert str(caught.value).startswith(f"{me} (pid {os.getpid()}) holds port {held}; expected J")
+
+
+def test_a_james_is_not_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(monkeypatch, "java")
+    with pytest.raises(JamesError, match=r"^no$"), port.asking(plan(25)):
+        raise JamesError("no")
+
+
+@pytest.mark.parametrize("error", [NothingListensError, PeerError])
+def test_a_james_who_is_down_is_said_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, error: type[JamesError]
+) -> None:
+    unit = tmp_path / "james.service"
+    monkeypatch.setattr(port, "_UNITS", (unit,))
+    for start in ("start him", "systemctl restart james"):
+        said = pytest.raises(JamesError, match=f"^nothing listens on port {free}: .*: {start}$")
+        with said, port.asking(plan(free)):
+            raise error("127.0.0.1:8000: is WebAdmin enabled?")
+        unit.touch()
+
+
+def test_a_james_elsewhere_says_his_own_error(free: int) -> None:
+    with pytest.raises(JamesError, match=r"^down$"), port.asking(plan(free, loopback=False)):
+        raise NothingListensError("down")
