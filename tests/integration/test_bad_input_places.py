@@ -173,7 +173,7 @@ def test_a_file_edited_meanwhile_is_not_overwritten(host: Any) -> None:
     text, before = CF.read_bytes(), world.tree(but=[str(CF)], inodes=True)
     returned = host("state.template_str", SECOND_EDITOR, pillar=world.formula())
     found = world.results(returned)
-    assert "as soon as this run goes live" in found["two"][2]
+    assert "goes live with this run" in found["two"][2]
     assert found["three"][0] is False
     assert f"{CF}: " in found["three"][2]
     assert "changed" in found["three"][2]

@@ -53,7 +53,8 @@ def test_what_was_done_by_hand_is_told_and_completed(minion_call: Any) -> None:
     assert bob["to James"] != "yes", "the how-to alone is enough here: the test shows nothing"
 
     changed = world.apply(minion_call)["All mail is relayed to James"]
-    assert "smart host" not in changed[str(CF)]
+    assert "hub rule" in changed
+    assert "smart host" not in changed
     for pattern in ("D[S]", "D[R]", "D[H]", "O AuthMechanisms", "#O DefaultAuthInfo", "Mesmtp,"):
         assert len(lines(pattern)) == 1, pattern
     (mailer,) = lines("Mesmtp,")

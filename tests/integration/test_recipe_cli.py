@@ -191,7 +191,7 @@ def test_what_cannot_be_done_is_said_in_plain_words(
 
 def test_a_james_that_is_down_is_said_in_plain_words(salt: Call) -> None:
     james.stop()
-    assert "localhost:25: nothing listens there" in refusal(salt("account"))
+    assert "nothing listens on port 25: James is down" in refusal(salt("account"))
     page = given(salt("status"))
     assert any("James" in wrong for wrong in page["wrong"])
     recipe.new_james()

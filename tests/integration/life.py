@@ -1,0 +1,343 @@
+"""The acts of one host's life, played inside it: python life.py ACT.
+
+What goes wrong is told at the act's end, all of it: the life goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = ["tests", "tests/integration"]
+
+import rebuild_world as world
+import recipe
+from forked_salt import ForkedSalt
+from life_post import Post
+from support import james, pristine
+
+SHARED = Path("/srv/shared")
+MAIL, CF, MC = world.MAIL, world.CF, world.MC
+CREDENTIALS = (MAIL / "james-auth-info", MAIL / "james-msp-auth-info")
+OTHER_FILE = MAIL / "login-of-james"
+NEW_PASSWORD = "the second, 'quoted' & longer: ß"
+HELLO = {"hello_name": "james.example.test"}  # so that sendmail's loop check may be on
+PACKAGES = ("sendmail-base", "sendmail-bin", "sendmail-cf")
+MASQUERADE = "MASQUERADE_AS(`example.org')dnl\n"
+TIMEOUT = ("O Timeout.queuereturn=5d", "O Timeout.queuereturn=4d")
+# What Debian's tools make anew, dates and all, on any host that sendmail is restarted on.
+MADE = {"/etc/mail/aliases.db", "/etc/aliases.db", "/etc/mail/Makefile", "/etc/mail/databases"}
+# The password stands in here: what an administrator's tools keep of files is his.
+KEPT = ("/etc", "/var/backups/sendmail_james", "/var/lib/sendmail_james", "/run", "/tmp")
+
+
+class Life:
+    """One host, its Salt, its mail, and what has gone wrong."""
+
+    def __init__(self) -> None:
+        self.salt = ForkedSalt("/srv/minion/minion")
+        self.post = Post(SHARED / "ledger.json")
+        self.password = recipe.PASSWORD
+        self.wrong: list[str] = []
+
+    def step(self, what: str, do: Callable[[], object]) -> None:
+        """Live through one step, and tell how it went."""
+        start = time.monotonic()
+        try:
+            do()
+        except Exception as err:
+            line = traceback.extract_tb(err.__traceback__)[-1].lineno
+            self.wrong.append(f"{what}: {type(err).__name__} {err} (line {line})")
+        said = "WRONG" if self.wrong and self.wrong[-1].startswith(f"{what}: ") else "well"
+        print(f"{said:6} {time.monotonic() - start:5.1f} s  {what}", flush=True)
+
+    def pillar(self, **sections: Any) -> dict[str, Any]:
+        """Give the usual pillar with other sections, and with today's password."""
+        found = recipe.pillar(**sections)
+        if auth := found["sendmail_james"].get("auth"):
+            auth["password"] = self.password
+        return found
+
+    def apply(self, **sections: Any) -> None:
+        """Apply the formula with another pillar; afterwards the host is as it says."""
+        write_pillar(self.pillar(**sections))
+        result = self.salt.call("state.apply", "sendmail_james")
+        assert isinstance(result, dict), result
+        failed = {one["__id__"]: one["comment"] for one in result.values() if not one["result"]}
+        assert not failed, failed
+        self.nothing_differs()
+
+    def nothing_differs(self) -> None:
+        """See that pillar and host agree."""
+        found = self.salt.call("sendmail_james.drift")
+        assert found == {}, found
+
+    def arrives(self, *ways: tuple[str, str], at: str) -> None:
+        """Send a message each way, and see that it arrives at one of James's repositories."""
+        subjects = [self.post.send(*way) for way in ways]
+        assert [recipe.arrives(subject) for subject in subjects] == [[at]] * len(ways)
+
+    def logged_in(self) -> None:
+        """See that mail of root and of programs arrives with a login, a remote address's too."""
+        self.arrives(("bob", "root"), ("bob", "bob"), at="local")
+        self.arrives(("someone@example.org", "bob"), ("someone@example.org", "root"), at="relay")
+
+    # -- what is done to the host ------------------------------------------------------------------
+
+    def first_apply(self) -> None:
+        with self.post.paused():
+            pristine.run("systemctl", "stop", "sendmail.service")
+            recipe.new_james(**HELLO)
+        self.apply()
+        self.logged_in()
+
+    def auth_goes(self) -> None:
+        self.apply(auth=None, account=None)
+        left = [str(path) for path in CREDENTIALS if path.exists()]
+        left += [str(path) for path in (CF, world.MSP_CF) if "jamesauth" in text(path)]
+        assert left == []
+        assert "O DeliveryMode=queue" not in text(world.MSP_CF)
+        self.arrives(("bob", "root"), ("bob", "bob"), at="unauthenticated")
+        assert exposed(self.password) == []
+
+    def auth_comes_back(self) -> None:
+        self.apply()
+        self.logged_in()
+
+    def other_intervals(self) -> None:
+        self.apply(daemon={"queue_interval": "7s", "programs_interval": "3s"})
+        assert any("Queue runner@00:00:07" in line for line in pristine.sendmail_daemons())
+        self.apply()
+        assert any("Queue runner@00:00:05" in line for line in pristine.sendmail_daemons())
+
+    def no_dns_and_back(self) -> None:
+        switch = MAIL / "james-service.switch"
+        self.apply(relay={"dns": False})
+        assert switch.exists()
+        self.apply()
+        assert not switch.exists()
+        assert "ServiceSwitchFile=/etc/mail/james" not in text(CF) + text(world.MSP_CF)
+
+    def other_file(self) -> None:
+        self.apply(auth={"file": str(OTHER_FILE)})
+        assert OTHER_FILE.exists() and not CREDENTIALS[0].exists()
+        self.logged_in()
+        self.apply()
+        assert CREDENTIALS[0].exists() and not OTHER_FILE.exists()
+
+    def loop_check(self) -> None:
+        self.apply(loop={"check": True})
+        assert "k" not in flags()
+        self.logged_in()
+        self.apply()
+        assert "k" in flags()
+
+    def no_mc_and_back(self) -> None:
+        self.apply(mc={"manage": False})
+        assert "sendmail_james" not in text(MC) + text(MAIL / "submit.mc")
+        self.apply(mc={"manage": "auto"})
+        assert "sendmail_james" in text(MC)
+        pristine.run("touch", str(MC))
+        pristine.run("systemctl", "restart", "sendmail.service")  # which builds the cf anew
+        self.nothing_differs()
+        self.logged_in()
+
+    def rotation(self) -> None:
+        old, self.password = self.password, NEW_PASSWORD
+        write_pillar(self.pillar(account={"update": True}))
+        said = self.salt.call("sendmail_james.rotate")
+        assert isinstance(said, dict) and said, said
+        self.apply(account={"update": True})
+        self.apply()
+        self.logged_in()
+        assert exposed(old) == []
+        assert exposed(self.password) == sorted(map(str, CREDENTIALS))
+
+    def an_administrator_edits(self) -> None:
+        masquerade(MC)
+        pristine.run("systemctl", "restart", "sendmail.service")
+        assert "\nDMexample.org\n" in text(CF)
+        other_timeout(CF)
+        self.apply()
+        assert "\nDMexample.org\n" in text(CF) and TIMEOUT[1] in text(CF)
+        self.logged_in()
+
+    def a_reinstall(self) -> None:
+        subprocess.run(
+            ["apt-get", "install", "--reinstall", "--no-download", "--yes", *PACKAGES],
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            capture_output=True,
+            check=True,
+        )
+        self.apply()
+        assert "\nDMexample.org\n" in text(CF)
+        self.logged_in()
+
+    def quiet(self) -> None:
+        """See that one more highstate changes nothing."""
+        result = self.salt.call("state.apply", "sendmail_james")
+        assert {one["result"] for one in result.values()} == {True}, result
+        assert {name: one["changes"] for name, one in result.items() if one["changes"]} == {}
+
+    def shut_down_with_mail_waiting(self) -> None:
+        self.post.settle()
+        with self.post.paused():
+            self.post.keep()
+            james.stop()
+            for way in (("bob", "bob"), ("bob", "root")):
+                self.post.send(*way)
+            self.post.keep()
+        (SHARED / "password").write_text(self.password)
+
+    def after_the_boot(self) -> None:
+        self.password = (SHARED / "password").read_text()
+        with self.post.paused():
+            james.start(**HELLO)
+            james.add_user(*recipe.PEOPLE)
+            james.add_user("sendmail", password=self.password)
+        self.nothing_differs()
+        self.quiet()
+        self.post.settle()
+        self.logged_in()
+
+    def the_end(self) -> None:
+        self.post.settle()
+        with self.post.paused():
+            self.post.keep()
+            james.stop()
+        result = self.salt.call("state.apply", "sendmail_james.clean")
+        assert isinstance(result, dict), result
+        assert {one["result"] for one in result.values()} == {True}, result
+        assert pristine.sendmail_is_stock(), pristine.sendmail_daemons()
+        assert exposed(self.password) == []
+
+    def as_before_and_the_edits(self) -> None:
+        """Compare all of /etc with what it was and what the administrator has done since."""
+        before: dict[str, bytes] = pickle.loads((SHARED / "etc").read_bytes())
+        wanted = Path("/tmp/wanted")
+        for path, edits in ((MC, (masquerade,)), (CF, (masqueraded, other_timeout))):
+            wanted.write_bytes(before[str(path)])
+            for edit in edits:
+                edit(wanted)
+            before[str(path)] = wanted.read_bytes()
+        now = etc()
+        names = sorted(before.keys() | now.keys())
+        wrong = [name for name in names if counts(name, before) != counts(name, now)]
+        assert wrong == []
+
+    def every_message_once(self) -> None:
+        self.post.settle(now=True)
+        recipe.all_gone()
+        wrong = self.post.wrong()
+        print(f"       {len(self.post.sent)} messages sent")
+        assert wrong == {}
+
+
+def write_pillar(pillar: dict[str, Any]) -> None:
+    """Make a pillar the minion's."""
+    given = SHARED / "pillar/given.sls"
+    given.touch(mode=0o600)
+    given.write_text("#!json\n" + json.dumps(pillar) + "\n")
+
+
+def text(path: Path) -> str:
+    return path.read_text("latin-1")
+
+
+def flags() -> str:
+    """Give the flags of mailer esmtp."""
+    return re.search(r"^Mesmtp,.*?F=(\w+)", text(CF), re.MULTILINE)[1]
+
+
+def masquerade(mc: Path) -> None:
+    """Edit an mc as an administrator does, above the mailers."""
+    found = text(mc)
+    assert found.count("MAILER_DEFINITIONS\n") == 1
+    wanted = found.replace("MAILER_DEFINITIONS\n", f"{MASQUERADE}MAILER_DEFINITIONS\n")
+    mc.write_text(wanted, "latin-1")
+
+
+def masqueraded(cf: Path) -> None:
+    """Make of a cf what m4 makes of the edited mc."""
+    cf.write_text(re.sub(r"(?m)^DM$", "DMexample.org", text(cf)), "latin-1")
+
+
+def other_timeout(cf: Path) -> None:
+    """Edit a cf as an administrator does."""
+    found = text(cf)
+    assert TIMEOUT[0] in found
+    cf.write_text(found.replace(*TIMEOUT), "latin-1")
+
+
+def etc() -> dict[str, bytes]:
+    """Give the content of every file in /etc, and where each link leads."""
+    paths = [path for path in Path("/etc").rglob("*") if str(path) not in MADE]
+    files = {str(p): p.read_bytes() for p in paths if p.is_file() and not p.is_symlink()}
+    return files | {str(path): bytes(path.readlink()) for path in paths if path.is_symlink()}
+
+
+def counts(name: str, files: dict[str, bytes]) -> bytes | None:
+    """Give what counts of a file: comments of a cf or a table have the date of its making."""
+    data = files.get(name)
+    if data is None or not name.startswith(("/etc/mail/", "/etc/cron.d/")):
+        return data
+    return re.sub(rb"(?m)^#.*\n|^\s*\n", b"", data)
+
+
+def exposed(password: str) -> list[str]:
+    """Name the files that hold a password in any form, the pillar's own but for that."""
+    found = []
+    for folder in KEPT:
+        for path in Path(folder).rglob("*"):
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and recipe.leaks(path.read_bytes(), password)
+            ):
+                found.append(str(path))
+    return sorted(found)
+
+
+def youth(life: Life) -> None:
+    """Live until the shutdown."""
+    pristine.run("systemctl", "restart", "sendmail.service")
+    (SHARED / "etc").write_bytes(pickle.dumps(etc()))
+    with life.post.flowing():
+        life.step("the first apply", life.first_apply)
+        life.step("auth goes", life.auth_goes)
+        life.step("auth comes back", life.auth_comes_back)
+        life.step("other intervals", life.other_intervals)
+        life.step("no DNS, and back", life.no_dns_and_back)
+        life.step("another auth:file, and back", life.other_file)
+        life.step("the loop check, and back", life.loop_check)
+        life.step("no mc, and back", life.no_mc_and_back)
+        life.step("a rotation", life.rotation)
+        life.step("an administrator's edits", life.an_administrator_edits)
+        life.step("a reinstall", life.a_reinstall)
+        life.step("one more highstate", life.quiet)
+    life.step("a shutdown with mail waiting", life.shut_down_with_mail_waiting)
+
+
+def age(life: Life) -> None:
+    """Live from the boot to the end."""
+    with life.post.flowing():
+        life.step("the boot", life.after_the_boot)
+        life.step("clean", life.the_end)
+    life.step("/etc as before, and the edits", life.as_before_and_the_edits)
+    life.step("every message once", life.every_message_once)
+
+
+if __name__ == "__main__":
+    one = Life()
+    {"youth": youth, "age": age}[sys.argv[1]](one)
+    print("\n".join(one.wrong))
+    sys.exit(bool(one.wrong))
