@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = ["tests", "tests/integration"]
-
 import rebuild_world as world
 import recipe
 from forked_salt import ForkedSalt
@@ -28,7 +26,9 @@ from support import james, pristine
 SHARED = Path("/srv/shared")
 MAIL, CF, MC = world.MAIL, world.CF, world.MC
 CREDENTIALS = (MAIL / "james-auth-info", MAIL / "james-msp-auth-info")
-OTHER_FILE = MAIL / "login-of-james"
+OTHER_FILE = MAIL / "other-auth-info"
+SWITCH = MAIL / "james-service.switch"
+INTERVALS = {"queue_interval": "3s", "programs_interval": "1s"}
 NEW_PASSWORD = "the second, 'quoted' & longer: ß"
 HELLO = {"hello_name": "james.example.test"}  # so that sendmail's loop check may be on
 PACKAGES = ("sendmail-base", "sendmail-bin", "sendmail-cf")
@@ -62,7 +62,7 @@ class Life:
 
     def pillar(self, **sections: Any) -> dict[str, Any]:
         """Give the usual pillar with other sections, and with today's password."""
-        found = recipe.pillar(**sections)
+        found = recipe.pillar(**{"daemon": INTERVALS} | sections)
         if auth := found["sendmail_james"].get("auth"):
             auth["password"] = self.password
         return found
@@ -109,45 +109,42 @@ class Life:
         self.arrives(("bob", "root"), ("bob", "bob"), at="unauthenticated")
         assert exposed(self.password) == []
 
-    def auth_comes_back(self) -> None:
-        self.apply()
+    def auth_comes_back_with_other_intervals(self) -> None:
+        self.apply(daemon={"queue_interval": "7s", "programs_interval": "2s"})
+        assert all(path.exists() for path in CREDENTIALS)
+        assert any("Queue runner@00:00:07" in line for line in pristine.sendmail_daemons())
         self.logged_in()
 
-    def other_intervals(self) -> None:
-        self.apply(daemon={"queue_interval": "7s", "programs_interval": "3s"})
-        assert any("Queue runner@00:00:07" in line for line in pristine.sendmail_daemons())
-        self.apply()
-        assert any("Queue runner@00:00:05" in line for line in pristine.sendmail_daemons())
-
-    def no_dns_and_back(self) -> None:
-        switch = MAIL / "james-service.switch"
+    def no_dns_and_the_usual_intervals(self) -> None:
         self.apply(relay={"dns": False})
-        assert switch.exists()
-        self.apply()
-        assert not switch.exists()
-        assert "ServiceSwitchFile=/etc/mail/james" not in text(CF) + text(world.MSP_CF)
+        assert SWITCH.exists()
+        assert any("Queue runner@00:00:03" in line for line in pristine.sendmail_daemons())
+        self.logged_in()
 
-    def other_file(self) -> None:
+    def dns_comes_back_and_the_login_moves(self) -> None:
         self.apply(auth={"file": str(OTHER_FILE)})
+        assert not SWITCH.exists()
+        assert str(SWITCH) not in text(CF) + text(world.MSP_CF)
         assert OTHER_FILE.exists() and not CREDENTIALS[0].exists()
         self.logged_in()
-        self.apply()
-        assert CREDENTIALS[0].exists() and not OTHER_FILE.exists()
 
-    def loop_check(self) -> None:
+    def the_login_moves_back_and_loops_are_looked_for(self) -> None:
         self.apply(loop={"check": True})
+        assert CREDENTIALS[0].exists() and not OTHER_FILE.exists()
         assert "k" not in flags()
         self.logged_in()
-        self.apply()
-        assert "k" in flags()
 
-    def no_mc_and_back(self) -> None:
+    def no_loop_check_and_no_mc(self) -> None:
         self.apply(mc={"manage": False})
+        assert "k" in flags()
         assert "sendmail_james" not in text(MC) + text(MAIL / "submit.mc")
+        self.logged_in()
+
+    def the_mc_comes_back_and_builds_the_cf(self) -> None:
         self.apply(mc={"manage": "auto"})
         assert "sendmail_james" in text(MC)
         pristine.run("touch", str(MC))
-        pristine.run("systemctl", "restart", "sendmail.service")  # which builds the cf anew
+        pristine.run("systemctl", "restart", "sendmail.service")
         self.nothing_differs()
         self.logged_in()
 
@@ -314,12 +311,12 @@ def youth(life: Life) -> None:
     with life.post.flowing():
         life.step("the first apply", life.first_apply)
         life.step("auth goes", life.auth_goes)
-        life.step("auth comes back", life.auth_comes_back)
-        life.step("other intervals", life.other_intervals)
-        life.step("no DNS, and back", life.no_dns_and_back)
-        life.step("another auth:file, and back", life.other_file)
-        life.step("the loop check, and back", life.loop_check)
-        life.step("no mc, and back", life.no_mc_and_back)
+        life.step("auth comes back, other intervals", life.auth_comes_back_with_other_intervals)
+        life.step("no DNS, the usual intervals", life.no_dns_and_the_usual_intervals)
+        life.step("DNS, another auth:file", life.dns_comes_back_and_the_login_moves)
+        life.step("the usual file, loop check", life.the_login_moves_back_and_loops_are_looked_for)
+        life.step("no loop check, no mc", life.no_loop_check_and_no_mc)
+        life.step("the mc again", life.the_mc_comes_back_and_builds_the_cf)
         life.step("a rotation", life.rotation)
         life.step("an administrator's edits", life.an_administrator_edits)
         life.step("a reinstall", life.a_reinstall)

@@ -50,7 +50,8 @@ def life() -> Iterator[Callable[[str], tuple[int, str]]]:
     (folder / "minion").write_text(json.dumps(MINION))
     code, said = host("run", STATE, "--", "sh", "-ec", PREPARE)
     assert code == 0, said
-    yield lambda act: host("run", STATE, "--", "python", "tests/integration/life.py", act)
+    play = ("run", STATE, "--env", "PYTHONPATH=tests", "--", "python", "tests/integration/life.py")
+    yield lambda act: host(*play, act)
     host("stop", "--remove", STATE)
 
 
