@@ -84,7 +84,8 @@ class Life:
     def arrives(self, *ways: tuple[str, str], at: str) -> None:
         """Send a message each way, and see that it arrives at one of James's repositories."""
         subjects = [self.post.send(*way) for way in ways]
-        assert [recipe.arrives(subject) for subject in subjects] == [[at]] * len(ways)
+        found = [recipe.arrives(subject) for subject in subjects]
+        assert found == [[at]] * len(ways), found
 
     def logged_in(self) -> None:
         """See that mail of root and of programs arrives with a login, a remote address's too."""
@@ -104,10 +105,10 @@ class Life:
         self.apply(auth=None, account=None)
         left = [str(path) for path in CREDENTIALS if path.exists()]
         left += [str(path) for path in (CF, world.MSP_CF) if "jamesauth" in text(path)]
-        assert left == []
+        assert left == [], left
         assert "O DeliveryMode=queue" not in text(world.MSP_CF)
         self.arrives(("bob", "root"), ("bob", "bob"), at="unauthenticated")
-        assert exposed(self.password) == []
+        assert not (found := exposed(self.password)), found
 
     def auth_comes_back_with_other_intervals(self) -> None:
         self.apply(daemon={"queue_interval": "7s", "programs_interval": "2s"})
@@ -156,8 +157,9 @@ class Life:
         self.apply(account={"update": True})
         self.apply()
         self.logged_in()
-        assert exposed(old) == []
-        assert exposed(self.password) == sorted(map(str, CREDENTIALS))
+        assert not (found := exposed(old)), found
+        found = exposed(self.password)
+        assert found == sorted(map(str, CREDENTIALS)), found
 
     def an_administrator_edits(self) -> None:
         masquerade(MC)
@@ -214,8 +216,8 @@ class Life:
         result = self.salt.call("state.apply", "sendmail_james.clean")
         assert isinstance(result, dict), result
         assert {one["result"] for one in result.values()} == {True}, result
-        assert pristine.sendmail_is_stock(), pristine.sendmail_daemons()
-        assert exposed(self.password) == []
+        james.wait_for(pristine.sendmail_is_stock, what="one sendmail that listens")
+        assert not (found := exposed(self.password)), found
 
     def as_before_and_the_edits(self) -> None:
         """Compare all of /etc with what it was and what the administrator has done since."""
@@ -229,14 +231,14 @@ class Life:
         now = etc()
         names = sorted(before.keys() | now.keys())
         wrong = [name for name in names if counts(name, before) != counts(name, now)]
-        assert wrong == []
+        assert wrong == [], wrong
 
     def every_message_once(self) -> None:
         self.post.settle(now=True)
         recipe.all_gone()
         wrong = self.post.wrong()
         print(f"       {len(self.post.sent)} messages sent")
-        assert wrong == {}
+        assert wrong == {}, wrong
 
 
 def write_pillar(pillar: dict[str, Any]) -> None:
