@@ -34,9 +34,13 @@ HELLO = {"hello_name": "james.example.test"}  # so that sendmail's loop check ma
 PACKAGES = ("sendmail-base", "sendmail-bin", "sendmail-cf")
 MASQUERADE = "MASQUERADE_AS(`example.org')dnl\n"
 TIMEOUT = ("O Timeout.queuereturn=5d", "O Timeout.queuereturn=4d")
-# What Debian's tools make anew, dates and all, on any host that sendmail is restarted on.
-MADE = {"/etc/mail/aliases.db", "/etc/aliases.db", "/etc/mail/Makefile", "/etc/mail/databases"}
-# The password stands in here: what an administrator's tools keep of files is his.
+# What Debian's tools make anew on any host, dates and all, and what tells this James how to be.
+MADE = {
+    *("/etc/mail/aliases.db", "/etc/aliases.db", "/etc/mail/access.db"),
+    *("/etc/mail/Makefile", "/etc/mail/databases", "/etc/default/james"),
+    *("/etc/mail/sendmail.cf.old", "/etc/mail/submit.cf.old"),
+}
+# Where a password may be left; the pillar is elsewhere.
 KEPT = ("/etc", "/var/backups/sendmail_james", "/var/lib/sendmail_james", "/run", "/tmp")
 
 
@@ -188,13 +192,13 @@ class Life:
         assert {name: one["changes"] for name, one in result.items() if one["changes"]} == {}
 
     def shut_down_with_mail_waiting(self) -> None:
-        self.post.settle()
         with self.post.paused():
+            self.post.settle()
             self.post.keep()
             james.stop()
             for way in (("bob", "bob"), ("bob", "root")):
                 self.post.send(*way)
-            self.post.keep()
+            self.post.write()
         (SHARED / "password").write_text(self.password)
 
     def after_the_boot(self) -> None:
@@ -205,12 +209,13 @@ class Life:
             james.add_user("sendmail", password=self.password)
         self.nothing_differs()
         self.quiet()
-        self.post.settle()
+        with self.post.paused():
+            self.post.settle()
         self.logged_in()
 
     def the_end(self) -> None:
-        self.post.settle()
         with self.post.paused():
+            self.post.settle()
             self.post.keep()
             james.stop()
         result = self.salt.call("state.apply", "sendmail_james.clean")
@@ -293,7 +298,7 @@ def counts(name: str, files: dict[str, bytes]) -> bytes | None:
 
 
 def exposed(password: str) -> list[str]:
-    """Name the files that hold a password in any form, the pillar's own but for that."""
+    """Name the files that hold a password in any form."""
     found = []
     for folder in KEPT:
         for path in Path(folder).rglob("*"):

@@ -73,14 +73,19 @@ class Post:
     def arrived(self) -> Counter[str]:
         """Count the copies of each message, at James and in mailboxes."""
         boxes = [mailbox.mbox(path) for path in Path("/var/mail").iterdir() if path.is_file()]
-        subjects = [str(mail["Subject"]) for box in boxes for mail in box]
-        if james.running():
-            for _, mail in recipe.mails():
-                subjects += mail["headers"].get("Subject", [])
-        return self._before + Counter(subjects)
+        return self._at_james() + Counter(str(mail["Subject"]) for box in boxes for mail in box)
+
+    def _at_james(self) -> Counter[str]:
+        """Count what today's James has, and what those of before had."""
+        mails = recipe.mails() if james.running() else ()
+        now = Counter(one for _, mail in mails for one in mail["headers"].get("Subject", ()))
+        return self._before + now
 
     def settle(self, *, now: bool = False) -> None:
-        """Wait until all that was sent has arrived; the queues are run NOW, or by their runners."""
+        """Wait until all that was sent has arrived; the queues are run NOW, or by their runners.
+
+        For a post that is paused, or has ended.
+        """
 
         def all_there() -> bool:
             if now:
@@ -88,16 +93,19 @@ class Post:
                     pristine.run("sendmail", queue, "-q")
             return not Counter(self.sent) - self.arrived()
 
-        with self.paused():
-            try:
-                james.wait_for(all_there, 90, "all mail")
-            except TimeoutError:
-                missing = Counter(self.sent) - self.arrived()
-                raise AssertionError(f"{len(missing)} missing\n{recipe.queued()}") from None
+        try:
+            james.wait_for(all_there, 90, "all mail")
+        except TimeoutError:
+            missing = Counter(self.sent) - self.arrived()
+            raise AssertionError(f"{len(missing)} missing\n{recipe.queued()}") from None
 
     def keep(self) -> None:
         """Write down what was sent and what has arrived: James forgets it when he is stopped."""
-        self._before = self.arrived()
+        self._before = self._at_james()
+        self.write()
+
+    def write(self) -> None:
+        """Keep the ledger for the next act."""
         self.ledger.write_text(json.dumps({"sent": self.sent, "before": self._before}))
 
     def wrong(self) -> dict[str, int]:

@@ -59,7 +59,9 @@ def why_silent(plan: Plan, error: JamesError) -> str:
         return f"{'; '.join(found)}; expected James. {error}"
     if isinstance(error, NothingListensError | PeerError) and not _holders(plan):
         port = plan.settings.relay.port
-        return f"nothing listens on port {port}: James is down, or was given up: {_start()}"
+        down = f"nothing listens on port {port}: James is down, or was given up: {_start()}"
+        # Who else is on WebAdmin's port is news still; that nobody is, is none.
+        return f"{down}. {error}" if isinstance(error, PeerError) else down
     return str(error)
 
 

@@ -89,16 +89,20 @@ def test_a_james_is_not_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
         raise JamesError("no")
 
 
-@pytest.mark.parametrize("error", [NothingListensError, PeerError])
+@pytest.mark.parametrize(
+    ("error", "more"), [(NothingListensError, ""), (PeerError, r"\. user bob is on port 8000")]
+)
 def test_a_james_who_is_down_is_said_with_the_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, error: type[JamesError]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, error: type[JamesError], more: str
 ) -> None:
     unit = tmp_path / "james.service"
     monkeypatch.setattr(port, "_UNITS", (unit,))
     for start in ("start him", "systemctl restart james"):
-        said = pytest.raises(JamesError, match=f"^nothing listens on port {free}: .*: {start}$")
+        said = pytest.raises(
+            JamesError, match=f"^nothing listens on port {free}: .*: {start}{more}$"
+        )
         with said, port.asking(plan(free)):
-            raise error("127.0.0.1:8000: is WebAdmin enabled?")
+            raise error("user bob is on port 8000")
         unit.touch()
 
 
