@@ -215,6 +215,7 @@ def live(name: str) -> Ret:
     name
         a sentence
 
+    Tells each file with its old and new size, and with pillar ``verify:diff`` as a unified diff.
     Fails, with every file as it was, where sendmail refuses a candidate, an address form does not
     reach James, or a file changed meanwhile. A password that is not live yet is tried at James
     first, sending nothing: where he refuses it, nothing goes live, unless pillar

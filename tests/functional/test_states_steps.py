@@ -137,3 +137,35 @@ def test_a_wait_that_is_none_is_refused(load: Callable[..., Any], timeout: Any) 
     ret = load().states["sendmail_james.restored"]("all is as before", timeout=timeout)
     assert ret["result"] is False
     assert ret["comment"].startswith("timeout: expected 0..3600, got ")
+
+
+def foretold(load: Callable[..., Any], pillar: dict[str, Any], last: str) -> dict[str, Any]:
+    """Give what a state says in test mode after two steps, live last."""
+    run = load(pillar, test=True)
+    for state in ("queue_only", "relayed", "live"):
+        ret = run.states[f"sendmail_james.{state}"](name="x")
+        assert ret["result"] is None, ret
+    said: dict[str, Any] = ret if last == "live" else run.states[f"sendmail_james.{last}"](name="x")
+    return said
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_live_shows_a_diff_where_the_pillar_wants_one(
+    load: Callable[..., Any], pillar: dict[str, Any], wanted: bool
+) -> None:
+    changes = foretold(load, pillar | {"verify": {"diff": wanted}}, "live")["changes"]
+    assert len(changes) >= 3
+    assert {("diff" in change) for change in changes.values()} == {wanted}
+
+
+@pytest.mark.parametrize("offline", ["1", "0"])
+def test_a_restart_is_foretold_only_where_one_would_be(
+    load: Callable[..., Any],
+    pillar: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    offline: str,
+) -> None:
+    monkeypatch.setenv("SYSTEMD_OFFLINE", offline)
+    ret = foretold(load, pillar, "running")
+    assert bool(ret["changes"]) is (offline == "0")
+    assert ("would NOT be restarted" in ret["comment"]) is (offline == "1")

@@ -33,6 +33,7 @@ def prove(plan: Plan) -> list[str]:
     """
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path: candidate.before for candidate in plan.candidates()}
+    notes: list[str] = []
     routed: list[str] = []
     built: list[str] = []
     with scratch() as folder:
