@@ -272,7 +272,7 @@ def masquerade(mc: Path) -> None:
 
 def masqueraded(cf: Path) -> None:
     """Make of a cf what m4 makes of the edited mc."""
-    cf.write_text(re.sub(r"(?m)^DM$", "DMexample.org", text(cf)), "latin-1")
+    cf.write_text(re.sub(r"(?m)^DM.*", "DMexample.org", text(cf)), "latin-1")
 
 
 def other_timeout(cf: Path) -> None:
