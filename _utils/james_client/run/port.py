@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,15 @@ def _holders(plan: Plan) -> list[processes.Listener]:
     relay = plan.settings.relay
     if not (relay.loopback or is_here(relay.host)):
         return []
-    return list(processes.look(signs(plan), ports=(relay.port,)).listeners)
+    found = processes.look(signs(plan), ports=(relay.port,)).listeners
+    return [one for one in found if _is_loopback(one.address)]
+
+
+def _is_loopback(address: str) -> bool:
+    """Tell whether who listens at an address hears what is said to this host's own."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return ip.is_loopback or ip.is_unspecified
 
 
 def _named(one: processes.Listener) -> str:
