@@ -42,11 +42,11 @@ def plan(number: int, *, loopback: bool = True, queues_only: bool = False) -> An
     )
 
 
-def hold(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+def hold(monkeypatch: pytest.MonkeyPatch, program: str, address: str = "127.0.0.1") -> None:
     """Have a fake look find PROGRAM on every port that is asked for."""
 
     def look(_: Any, ports: tuple[int, ...]) -> Any:
-        found = [processes.Listener(p, "127.0.0.1", program, LISTENERS[program], 77) for p in ports]
+        found = [processes.Listener(p, address, program, LISTENERS[program], 77) for p in ports]
         return processes.Processes((), tuple(found), ())
 
     monkeypatch.setattr(processes, "look", look)
@@ -65,6 +65,23 @@ def test_a_sendmail_on_the_port_is_named_before_anybody_is_asked(
     with named, port.asking(plan(25, queues_only=queues_only)):
         asked.append("James")
     assert asked == []
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "::1", "::ffff:127.0.0.1"])
+def test_a_sendmail_that_hears_what_is_said_to_james_is_in_the_way(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    hold(monkeypatch, "sendmail", address)
+    with pytest.raises(JamesError, match="holds port 25"):
+        port.refuse_sendmail(plan(25))
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "fe80::1%eth0"])
+def test_a_sendmail_beside_james_on_another_address_is_not(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    hold(monkeypatch, "sendmail", address)
+    port.refuse_sendmail(plan(25))
 
 
 def test_a_sendmail_on_this_host_is_none_of_a_james_elsewhere(
