@@ -164,6 +164,7 @@ def look(signs: Signs, ports: Collection[int] = PORTS) -> Processes:
         whose listeners are looked for
     """
     binaries = _binaries(signs.binary)
+    listening = _listening(ports)  # first: who has a port by now is among the processes then
     queue_uids = {0, uid_of(signs.queue_user)}
     submit_uid = uid_of(signs.submit_user)
     runners: list[Runner] = []
@@ -187,7 +188,7 @@ def look(signs: Signs, ports: Collection[int] = PORTS) -> Processes:
                 runners.append(Runner(psutil.Process(pid), mine, lasting))
         elif exe is None and name.startswith("sendmail"):
             unseen.append(pid)
-    listeners = _listeners(programs, ports)
+    listeners = _listeners(programs, listening)
     return Processes(tuple(runners), listeners, tuple(unseen), _daemons(daemons, listeners))
 
 
@@ -216,15 +217,22 @@ def _is_of_this_host(pid: int) -> bool:
 
 
 def _listeners(
-    programs: dict[int | None, tuple[str, bool]], ports: Collection[int]
+    programs: dict[int | None, tuple[str, bool]], listening: Collection[tuple[int, str, int | None]]
 ) -> tuple[Listener, ...]:
     found = set()
-    for socket in psutil.net_connections("tcp"):
-        if socket.status == psutil.CONN_LISTEN and socket.laddr.port in ports:
-            port, address = socket.laddr.port, socket.laddr.ip
-            program, is_sendmail = programs.get(socket.pid or None, (None, False))
-            found.add(Listener(port, address, program, is_sendmail, socket.pid))
+    for port, address, pid in listening:
+        program, is_sendmail = programs.get(pid or None, (None, False))
+        found.add(Listener(port, address, program, is_sendmail, pid))
     return tuple(sorted(found, key=str))
+
+
+def _listening(ports: Collection[int]) -> list[tuple[int, str, int | None]]:
+    """Return port, address and pid of each who listens on one of the ports."""
+    return [
+        (one.laddr.port, one.laddr.ip, one.pid)
+        for one in psutil.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN and one.laddr.port in ports
+    ]
 
 
 def _binaries(binary: str) -> frozenset[str]:
