@@ -15,7 +15,6 @@ from typing import Any
 # Modules only: Salt's loader would take an imported function for a state.
 from james_client.answers import delivers as answer
 from james_client.james import account, line
-from james_client.run import live as way_live
 from james_client.run import (
     before_us,
     carry,
@@ -29,6 +28,7 @@ from james_client.run import (
     told,
     whole,
 )
+from james_client.run import live as way_live
 from james_client.run.plan import Plan, RunError
 from james_client.wishes import mistakes
 

@@ -43,8 +43,8 @@ def facts(cf: Cf) -> dict[str, Any]:
         **shown,
         "senders' domain": cf.macro("M") or None,
         "senders that keep their address": [
-            *_class(cf, b"E"),
-            *(f"@{host}" for host in _class(cf, b"N")),
+            *words(cf, "E"),
+            *(f"@{host}" for host in words(cf, "N")),
         ],
         **{name: cf.option(name) for name, option in OPTIONS.items() if option.step},
         "authinfo ruleset": cf.header("authinfo") is not None,

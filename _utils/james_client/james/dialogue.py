@@ -198,9 +198,7 @@ def _login_checks(server: Server, talk: Talk, login: Login, nowhere: Reply) -> I
         yield Check(_logs_in(login, offered[0]), None, "only sendmail itself can show that")
 
 
-def _logins(
-    server: Server, talk: Talk, login: Login
-) -> Iterator[tuple[str, Reply | JamesError]]:
+def _logins(server: Server, talk: Talk, login: Login) -> Iterator[tuple[str, Reply | JamesError]]:
     """Log in by each mechanism that James offers: the others in a conversation of their own."""
     usable = [name for name in MECHANISMS if name in login.mechanisms and name in talk.offers]
     for name in usable:

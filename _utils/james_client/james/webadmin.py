@@ -124,6 +124,7 @@ class WebAdmin:
                 why = f": {cause}" if isinstance(cause, str) and cause else ""
                 ill[self._shown(name, 100)] = self._shown(f"{state}{why}", 200)
         return ill
+
     def known(self) -> Known:
         """Return James's domains, users and mappings."""
         status, answer = self._ask("GET", "users")

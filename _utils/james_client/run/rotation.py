@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from james_client.cf.auth import is_applied
 from james_client.cf.login import find_offer, find_required
 from james_client.cf.text import Cf
 from james_client.changes import Changes
@@ -218,7 +217,7 @@ def _live_cfs(plan: Plan) -> dict[str, Cf]:
 def _require_waiting(plan: Plan) -> None:
     """Refuse a live cf that logs in and lets mail leave without a login all the same."""
     for path, cf in _live_cfs(plan).items():
-        logs_in = is_applied(cf) or cf.option("DefaultAuthInfo") is not None
+        logs_in = find_offer(cf)[0] or cf.option("DefaultAuthInfo") is not None
         if logs_in and not find_required(cf):
             raise RunError(
                 f"{path}: mail leaves without a login where James refuses it, and would bounce "
