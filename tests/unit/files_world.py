@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import stat
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +136,25 @@ class World:
         assert self.litter() == []
         assert self.exposed() == []
         files_back.restore_first(self.backups, **self.call)
+
+
+def as_format_1(backups: Path, others: Mapping[str, object] | None = None) -> None:
+    """Write a ledger as an earlier version of the formula left it.
+
+    others
+        per path, when others were found to have changed it, and to what
+    """
+    path = backups / "first" / "ledger.json"
+    files = []
+    for one in json.loads(path.read_text())["files"]:
+        placed = one["placed"]
+        more = {"placed": placed["fingerprint"], "pending": None, "secret": one["secret"]}
+        files.append({**placed["theirs"], **more, "others": (others or {}).get(one["path"], [])})
+    path.write_text(json.dumps({"format": 1, "files": files}))
+    wanted = {one["sha256"] for one in files} | {path.name}
+    for content in path.parent.iterdir():
+        if content.name not in wanted:
+            content.unlink()
 
 
 def forked(task: Callable[[], object]) -> int:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from files_world import ACL_FOR_STRANGER, FIRST, NEW, OLD, ORDER, SECRET, World
+from files_world import ACL_FOR_STRANGER, FIRST, NEW, OLD, ORDER, SECRET, World, as_format_1
 from james_client.changes import Changes
 from james_client.files import back as files_back
 from james_client.files import backups as files_backups
@@ -429,31 +429,16 @@ def test_what_others_write_because_of_ours_is_given_back_too(world) -> None:
 class TestEarlierLedger:
     """A ledger of format 1 knows the first state and a fingerprint of what was placed."""
 
-    def write(self, world: World, others: dict[str, object] | None = None) -> None:
-        path = world.backups / "first" / "ledger.json"
-        found = json.loads(path.read_text())
-        files = []
-        for one in found["files"]:
-            placed = one["placed"]
-            more = {"placed": placed["fingerprint"], "pending": None, "secret": one["secret"]}
-            said = (others or {}).get(one["path"], [])
-            files.append({**placed["theirs"], **more, "others": said})
-        path.write_text(json.dumps({"format": 1, "files": files}))
-        wanted = {one["sha256"] for one in files} | {"ledger.json"}
-        for content in path.parent.iterdir():
-            if content.name not in wanted:
-                content.unlink()
-
     def test_it_leads_back_to_the_first_state(self, world) -> None:
         world.place()
-        self.write(world)
+        as_format_1(world.backups)
         back(world)
         assert world.contents() == FIRST
 
     def test_the_next_run_makes_good_what_it_lacks(self, world) -> None:
         world.path("cf").write_bytes(b"a\nb\nc\nd\n")
         world.place({"cf": b"a\nb\nours\nd\n"})
-        self.write(world)
+        as_format_1(world.backups)
         files_place.sweep([], world.backups, **world.call)
         world.path("cf").write_bytes(b"theirs\nb\nours\nd\n")
         back(world)
@@ -461,7 +446,7 @@ class TestEarlierLedger:
 
     def test_what_others_had_changed_before_that_is_refused(self, world) -> None:
         world.place()
-        self.write(world)
+        as_format_1(world.backups)
         world.path("cf").write_bytes(TANGLED)
         with pytest.raises(FilesError, match="what we placed there is not known"):
             back(world)
@@ -470,7 +455,7 @@ class TestEarlierLedger:
 
     def test_what_others_had_changed_between_two_runs_is_refused(self, world) -> None:
         world.place()
-        self.write(world, {str(world.path("cf")): [["then", "something"]]})
+        as_format_1(world.backups, {str(world.path("cf")): [["then", "something"]]})
         with pytest.raises(FilesError, match="what we placed there is not known"):
             back(world)
         back(world, force=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files_world import as_format_1
 from james_client.files import place
 from james_client.files.walk import FilesError
 from james_client.mc.block import BEGIN
@@ -239,3 +240,48 @@ def test_a_new_password_takes_the_place_of_the_old(host: Host) -> None:
     assert host.path("auth").read_bytes() != old
     held = [path.read_bytes() for path in (host.root / "backups" / "first").iterdir()]
     assert old not in held and host.path("auth").read_bytes() not in held
+
+
+class TestEarlierLedger:
+    """A host that an earlier version of the formula was applied to, with the ledger of format 1."""
+
+    def test_what_nobody_else_changed_is_taken_back(self, host: Host) -> None:
+        host.run(host.settings(auth={}, relay={"dns": False}))
+        as_format_1(host.root / "backups")
+        host.run(host.settings())
+        assert host.files() == host.fresh(host.settings())
+
+    def test_a_run_with_nothing_to_change_makes_good_what_the_ledger_lacks(
+        self, host: Host
+    ) -> None:
+        wish = host.settings(auth={})
+        host.run(wish)
+        as_format_1(host.root / "backups")
+        assert host.run(wish) == {}
+        host.edit("sendmail.cf", lambda cf: b"# theirs\n" + cf)
+        host.clean()
+        assert host.files() == host.theirs
+
+    def test_of_what_others_changed_the_login_goes_and_the_run_says_so(self, host: Host) -> None:
+        host.run(host.settings(auth={}))
+        as_format_1(host.root / "backups")
+        host.edit("sendmail.cf", lambda cf: b"# theirs\n" + cf)
+        plan = Plan(host.settings(), host.platform)
+        for step in steps.STEPS:
+            steps.take(step, plan)
+        assert [one for one in whole(plan).said() if "edited as it was found" in one]
+        host.run(host.settings())
+        cf = host.path("sendmail.cf").read_bytes()
+        assert b"jamesauth" not in cf and b"454 James" not in cf and b"# theirs" in cf
+        assert not host.path("auth").exists()
+        with pytest.raises(FilesError, match="what we placed there is not known"):
+            host.clean()
+
+    def test_one_step_alone_keeps_the_others_though_they_are_not_known(self, host: Host) -> None:
+        host.run(host.settings(auth={}))
+        as_format_1(host.root / "backups")
+        wish = host.settings(auth={}, check=True)
+        host.run(wish, {"loop_check_off"})
+        assert host.files() == host.fresh(wish)
+        host.run(wish)
+        assert host.files() == host.fresh(wish)
