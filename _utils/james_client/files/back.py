@@ -119,7 +119,7 @@ def restore_first(
                 wrong += [] if _forced(path, force) else [f"{path}: {why}"]
             goal = one.file
             if _forced(path, force) and (goal.data is None or not one.known):
-                goal = record.newest.theirs
+                goal = record.at(now.fingerprint).theirs
             candidates.append(_exactly(now, goal, secret=record.secret, steps=()))
         if wrong:
             raise FilesError("\n".join([*wrong, f"nothing was given back: {cure}"]))

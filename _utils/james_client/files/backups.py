@@ -304,6 +304,7 @@ def _describe_version(one: Version) -> dict[str, Any]:
         "sha256": None if one.data is None else _sha256(one.data),
         "steps": one.steps,
         "known": one.known,
+        "replaces": one.replaces,
     }
 
 
@@ -327,6 +328,7 @@ def _version(one: Mapping[str, Any], folder: Path) -> Version:
         data=None if wanted is None else _content(folder, wanted, theirs.path),
         steps=None if steps is None else tuple(map(str, steps)),
         known=bool(one["known"]),
+        replaces=str(one["replaces"]),
     )
 
 

@@ -70,6 +70,8 @@ class Version:
         which steps made the difference; None where an earlier form kept them not
     known
         False where ``theirs`` is older than what others have changed since
+    replaces
+        fingerprint of what was there until then
     """
 
     theirs: Snapshot
@@ -77,6 +79,7 @@ class Version:
     data: bytes | None = field(default=None, repr=False)
     steps: tuple[str, ...] | None = ()
     known: bool = True
+    replaces: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -110,6 +113,24 @@ class Record:
         assert found is not None, "a record has one of the two"
         return found
 
+    def at(self, mark: str) -> Version:
+        """Give what we last put there, by the fingerprint of what is there now.
+
+        A run that was killed may not have got to it; where something else is there now, that may
+        have come after our rename, so that ours is the newest.
+        """
+        if self.pending and self.placed:
+            before = mark in (self.placed.fingerprint, self.pending.replaces)
+            return self.placed if before and mark != self.pending.fingerprint else self.pending
+        return self.newest
+
+    @property
+    def steps(self) -> tuple[str, ...] | None:
+        """Give the steps whose work is there, or may be after a kill; None where not known."""
+        ours = [one.steps for one in (self.placed, self.pending) if one and one.is_ours]
+        known = [steps for steps in ours if steps is not None]
+        return tuple(sorted(set().union(*known))) if len(known) == len(ours) else None
+
 
 Ledger = dict[str, Record]
 
@@ -130,7 +151,8 @@ def begin(ledger: Ledger, entries: Sequence[Entry], *, back: bool = False) -> Le
         steps = entry.steps
         if steps is None:
             steps = record.newest.steps if path in new else ()
-        version = Version(theirs.file, entry.after, entry.data, steps, theirs.known)
+        replaces = entry.before.fingerprint
+        version = Version(theirs.file, entry.after, entry.data, steps, theirs.known, replaces)
         new[path] = replace(record, secret=record.secret or entry.secret, pending=version)
     if back:
         return new
@@ -152,11 +174,10 @@ def settle(ledger: Ledger, found: Mapping[str, Snapshot | None]) -> Ledger:
         now = found.get(path)
         mark = now.fingerprint if now else ""
         if (pending := record.pending) is not None:
-            if record.placed is None and mark == pending.theirs.fingerprint and pending.is_ours:
+            untouched = mark in (pending.replaces, pending.theirs.fingerprint)
+            if record.placed is None and untouched and mark != pending.fingerprint:
                 continue
-            # Where something else is there now, it may have come after our rename: remember ours.
-            reached = record.placed is None or mark != record.placed.fingerprint
-            record = replace(record, placed=pending if reached else record.placed, pending=None)
+            record = replace(record, placed=record.at(mark), pending=None)
         if lacks_content(record) and now and mark == record.newest.fingerprint:
             record = replace(record, placed=replace(record.newest, data=now.data))
         new[path] = record

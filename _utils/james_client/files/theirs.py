@@ -25,10 +25,9 @@ def without_us(now: Snapshot, record: Record | None) -> Theirs:
     placed = [one for one in (record.pending, record.placed) if one is not None]
     if now.fingerprint in (one.theirs.fingerprint for one in placed):
         return Theirs(now)
-    version = record.newest
-    for one in placed:
-        if now.fingerprint == one.fingerprint or (record.secret and version.is_ours):
-            return Theirs(one.theirs if one.known else now, known=one.known)
+    version = record.at(now.fingerprint)
+    if now.fingerprint == version.fingerprint or (record.secret and version.is_ours):
+        return Theirs(version.theirs if version.known else now, known=version.known)
     if now.data is None or not version.is_ours:
         return Theirs(now)
     if version.data is None or not version.known:

@@ -192,10 +192,9 @@ class Plan:
         """Return the steps whose work is on this host, by their states; None where unknown."""
         found: set[str] = set()
         for record in self.ledger().values():
-            version = record.newest
-            if version.is_ours and version.steps is None and not record.secret:
+            if record.steps is None and not record.secret:
                 return None
-            found |= set(version.steps or ()) if version.is_ours else set()
+            found |= set(record.steps or ())
         return found
 
     def made_once(self, step: str | None = None) -> list[str]:
@@ -206,7 +205,7 @@ class Plan:
         earlier = {self.settings.relay.switch_file: "relayed"}
         made = []
         for path, record in self.ledger().items():
-            steps = record.newest.steps
+            steps = record.steps
             if steps is None:
                 steps = ("credentials",) if record.secret else (earlier.get(path, ""),)
             if step in steps or (step is None and any(steps)):
@@ -347,7 +346,7 @@ class Plan:
     def _steps(self, path: str) -> tuple[str, ...] | None:
         """Return which steps made a file what it will be, with those of earlier runs."""
         record = self.ledger().get(path)
-        known = record.newest.steps if record else ()
+        known = record.steps if record else ()
         if known is None or self.edits_a_copy():
             return known
         return tuple(sorted({*known, *self.made_by.get(path, ())}))

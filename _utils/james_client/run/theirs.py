@@ -31,13 +31,14 @@ def without_us(now: Snapshot, record: Record | None, platform: Platform) -> Thei
         data = without_block(now.data)
     except McError:
         return found
-    theirs = record.newest.theirs
+    theirs = record.at(now.fingerprint).theirs
     time = theirs.mtime_ns if data == theirs.data else 0
     return Theirs(now if data == now.data else replace(now, data=data, mtime_ns=time))
 
 
 def _is_exact(found: Theirs, now: Snapshot, record: Record) -> bool:
-    return found.known and not found.lost and found.file in (now, record.newest.theirs)
+    theirs = record.at(now.fingerprint).theirs
+    return found.known and not found.lost and found.file in (now, theirs)
 
 
 def for_the_way_back(plan: Plan) -> Callable[[Snapshot, Record], Theirs]:
@@ -48,11 +49,12 @@ def for_the_way_back(plan: Plan) -> Callable[[Snapshot, Record], Theirs]:
     behind = {cf: mc for mc, cf in plan.rebuildable_mcs()}
 
     def theirs(now: Snapshot, record: Record) -> Theirs:
-        before = Theirs(record.newest.theirs)
+        version = record.at(now.fingerprint)
+        before = Theirs(version.theirs)
         if now.path in plan.platform.generated:
             return before
         found = without_us(now, record, plan.platform)
-        known = (record.newest.fingerprint, record.newest.theirs.fingerprint)
+        known = (version.fingerprint, version.theirs.fingerprint)
         if now.path not in behind or now.data is None or now.fingerprint in known:
             return found
         if _is_rebuilt(plan, now.data, behind[now.path]):
@@ -68,7 +70,8 @@ def _is_rebuilt(plan: Plan, cf: bytes, mc: str) -> bool:
     source, record = plan.before(mc), plan.ledger().get(mc)
     if record is None or source.data is None:
         return False
-    if without_us(source, record, plan.platform).file.data != record.newest.theirs.data:
+    theirs = record.at(source.fingerprint).theirs
+    if without_us(source, record, plan.platform).file.data != theirs.data:
         return False
     try:
         return m4.is_build_of(cf, source.data, mc)

@@ -14,6 +14,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from james_client.files import renames as files_renames
 from james_client.mc.block import BEGIN, END
 from whole_world import ALL, OURS, STOCK, Host, after, password
 
@@ -63,6 +64,18 @@ BLOCK = re.compile(rb"(?ms)^%s\n.*^%s\n" % (re.escape(BEGIN).encode(), END.encod
 PLACES = st.sampled_from([(name, anchor) for name, anchors in FAR.items() for anchor in anchors])
 
 
+def die_after(renames: int) -> None:
+    """End this process at once, without any tidying, when it has renamed that many files."""
+    real, left = files_renames._rename, iter(range(renames))
+
+    def rename(one: Any) -> None:
+        if next(left, None) is None:
+            os._exit(9)
+        real(one)
+
+    files_renames._rename = rename
+
+
 class Life(RuleBasedStateMachine):
     """One host: its pillar changes, others edit beside us, packages come, and it is taken off."""
 
@@ -104,6 +117,19 @@ class Life(RuleBasedStateMachine):
         self.host.run(wish, steps)
         assert self.host.files() == wanted
         assert self.host.run(wish, steps) == {}
+
+    @rule(pillar=PILLARS, renames=st.integers(0, 6))
+    def killed(self, pillar: dict[str, Any], renames: int) -> None:
+        """A run that dies between two renames is finished by the next one."""
+        child = os.fork()
+        if not child:
+            try:
+                die_after(renames)
+                self.host.run(self.host.settings(**pillar))
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        self.apply(pillar)
 
     @rule(place=PLACES)
     def edit_far(self, place: tuple[str, bytes]) -> None:
@@ -172,10 +198,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["auth", "programs", "switch"]))
     def change_what_is_ours_alone(self, name: str) -> None:
-        """Mode and content of our own files: the next run puts them right, or away."""
+        """Modes of our own files, and what a secret one holds: the next run puts them right."""
         if self.host.path(name).exists():
-            self.host.path(name).chmod(0o644)
-            self.host.path(name).write_bytes(b"changed\n")
+            self.host.path(name).chmod(0o600 if name == "switch" else 0o644)
+            if name != "switch":
+                self.host.path(name).write_bytes(b"changed\n")
             self.apply(self.wish)
 
     @rule()
