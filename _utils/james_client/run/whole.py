@@ -115,12 +115,14 @@ def drift(plan: Plan) -> HostChanges:
     What no step has words for is told as ``file``, with old, new and diff.
     """
     trial = Plan(plan.settings, plan.platform)
-    changes: HostChanges = {}
+    said: HostChanges = {}
     for step in STEPS:
         for path, what in take(step, trial).items():
-            changes.setdefault(path, {}).update(what)
+            said.setdefault(path, {}).update(what)
     fresh = whole(trial)
+    changes: HostChanges = {}
     for path, change in changes_of(fresh.candidates()).items():
-        if path not in changes or trial.rendered(path) != fresh.rendered(path):
-            changes.setdefault(path, {})["file"] = change
+        changes[path] = said.get(path, {})
+        if path not in said or trial.rendered(path) != fresh.rendered(path):
+            changes[path]["file"] = change
     return changes
