@@ -18,6 +18,7 @@ from james_client.james import account, line
 from james_client.run import (
     before_us,
     carry,
+    domains,
     load,
     owed,
     port,
@@ -373,7 +374,8 @@ def account_present(name: str) -> Ret:
     try:
         with port.asking(plan):
             refused = rotation.is_refused(plan, patient=patient)
-            changes = account.missing(settings, patient=patient, refused=refused)
+            here = domains.host_domains(plan)
+            changes = account.missing(settings, here, patient=patient, refused=refused)
             if test:
                 left = {what: one for what, one in changes.items() if what not in plan.told}
                 return _foretold(left)

@@ -58,7 +58,7 @@ def swap(path: Path, old: str, new: str) -> None:
             "def live(name: str",
             "def alive(name: str",
             REFERENCE,
-            ".al",
+            "sendmail_james.alive(",
         ),
         ("sendmail_james/loop.sls", "# Step", "# The step", README, "| The step"),
         ("sendmail_james/loop.sls", "# Step", "# The step", REFERENCE, "| The step"),

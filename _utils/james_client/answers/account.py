@@ -8,6 +8,7 @@ from james_client.answers.names import names
 from james_client.answers.preflight import found as preflight
 from james_client.james.account import answer, create, missing
 from james_client.run import port
+from james_client.run.domains import host_domains
 from james_client.run.plan import Plan
 
 
@@ -22,7 +23,7 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
     Raises JamesError when James cannot be talked to.
     """
     with port.asking(plan):
-        changes = missing(plan.settings, patient=False) if make else {}
+        changes = missing(plan.settings, host_domains(plan), patient=False) if make else {}
         if not test:
             create(plan.settings, changes)
         report: dict[str, Any] = {"created": changes, "checks": {}}

@@ -6,7 +6,7 @@ from typing import Any
 
 from james_client.answers.probe import probe
 from james_client.james.line import JamesError, NothingListensError
-from james_client.run import owed, proof
+from james_client.run import carry, owed, proof
 from james_client.run.plan import Plan, RunError
 from james_client.run.reach import Reach, reach, required_in_words
 
@@ -50,7 +50,7 @@ def foretold(plan: Plan) -> Said:
     if not plan.settings.verify.names:
         return {"comment": "would be looked at after a change"}
     try:
-        found = reach(plan)
+        found = reach(plan, coming={one.source for one in carry.look(plan).make})
     except JamesError as err:
         return {"comment": f"{required_in_words(plan)} ({err})"}
     if found.dying:

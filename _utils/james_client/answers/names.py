@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from james_client.mta.aliases import lost
-from james_client.run.names import read_aliases
+from james_client.run import carry
 from james_client.run.plan import Plan
 from james_client.run.reach import reach
 
@@ -21,5 +20,7 @@ def names(plan: Plan) -> dict[str, Any]:
         "addresses asked": found.asked,
         "unknown to James": found.wrong,
         "not proved": list(found.notes),
-        "aliases without effect": lost(read_aliases(plan)),
+        "aliases without effect": {
+            name: "; ".join(said) for name, said in carry.look(plan).lost.items()
+        },
     }

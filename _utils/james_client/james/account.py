@@ -81,9 +81,17 @@ def refusal(settings: Settings, *, patient: bool = False) -> str | None:
     return refused[0]
 
 
-def missing(settings: Settings, *, patient: bool, refused: bool = False) -> Changes:
-    """Return what has to be made on James, the account, its password, the domain, if we may.
+def missing(
+    settings: Settings,
+    domains: Sequence[str] = (DOMAIN,),
+    *,
+    patient: bool,
+    refused: bool = False,
+) -> Changes:
+    """Return what has to be made on James, the account, its password, domains, if we may.
 
+    domains
+        that must be his own
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
     refused
@@ -104,8 +112,10 @@ def missing(settings: Settings, *, patient: bool, refused: bool = False) -> Chan
         changes["account"] = {"old": None, "new": auth.username}
     if may_change and exists:
         changes["password"] = {"old": HIDDEN, "new": HIDDEN}
-    if account.create and DOMAIN not in admin.domains():
-        changes["domain"] = {"old": None, "new": DOMAIN}
+    if account.create:
+        known = {name.lower() for name in admin.domains()}
+        if wanted := [name for name in domains if name not in known]:
+            changes["domain"] = {"old": None, "new": ", ".join(wanted)}
     return changes
 
 
@@ -117,8 +127,9 @@ def create(settings: Settings, changes: Changes) -> None:
     auth, admin = settings.auth, webadmin(settings)
     if auth is None or admin is None:
         return
-    if "domain" in changes:
-        admin.add_domain(DOMAIN)
+    for name in str(changes.get("domain", {}).get("new", "")).split(", "):
+        if name:
+            admin.add_domain(name)
     if "account" in changes:
         admin.create_user(auth.username, auth.password)
     if "password" in changes:

@@ -114,11 +114,6 @@ def _specs(value: str) -> Iterator[str]:
             yield part.strip()
 
 
-def parse(text: str) -> tuple[Alias, ...]:
-    """Return the entries of an alias file."""
-    return read(text.encode("utf-8", "surrogateescape")).entries
-
-
 def read(data: bytes, file: str = "", local: Collection[str] = ()) -> Reading:
     """Return what an alias file says: the last entry of a name counts.
 
@@ -251,18 +246,3 @@ def shown(target: str) -> str:
     """Return a target as messages show it."""
     cut = target if len(target) <= 80 else f"{target[:80]}..."
     return "".join(char if char.isprintable() else "?" for char in cut)
-
-
-def lost(aliases: tuple[Alias, ...]) -> dict[str, str]:
-    """Return the entries that sendmail no longer applies to programs' mail, and the cure.
-
-    The submission program hands a name over as it is, and James knows nothing of this file.
-    """
-    return {entry.name: _cure(entry) for entry in aliases if entry.targets != (entry.name,)}
-
-
-def _cure(entry: Alias) -> str:
-    said = ", ".join(map(shown, entry.targets))
-    if cures := without_counterpart(entry):
-        return f"{said}: {'; '.join(cures)}"
-    return f"{said}: give it to James (account:aliases: carry)"

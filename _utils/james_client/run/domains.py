@@ -30,6 +30,12 @@ def local_domains(plan: Plan) -> tuple[str, ...]:
     return tuple(name for name in arriving(plan) if _NAME.fullmatch(name))
 
 
+def host_domains(plan: Plan) -> tuple[str, ...]:
+    """Return those of them that every host has: of the hub rule, and of programs' bare names."""
+    hub, full = plan.settings.relay.host.lower(), full_name(plan)
+    return tuple(name for name in dict.fromkeys((hub, full)) if _NAME.fullmatch(name))
+
+
 def arriving(plan: Plan) -> tuple[str, ...]:
     """Return what stands behind the ``@`` when a local name's mail arrives at James.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from james_client.mta.aliases import Alias, parse
+from james_client.run.alias_files import reading
 from james_client.run.domains import own_names
 from james_client.run.plan import Plan
 
@@ -30,17 +30,10 @@ Reasons = dict[str, str]
 """Local names, each with the reason why James must know it."""
 
 
-def read_aliases(plan: Plan) -> tuple[Alias, ...]:
-    """Return what the host's aliases file says, nothing where there is none."""
-    with suppress(FileNotFoundError):
-        return parse(Path(plan.platform.aliases).read_text(encoding="utf-8", errors="replace"))
-    return ()
-
-
 def acknowledged(plan: Plan) -> frozenset[str]:
     """Return the names, in small letters, that the pillar says may be lost or stay on this host."""
     account = plan.settings.account
-    names = (*getattr(account, "acknowledged", ()), *plan.settings.relay.stay_local)
+    names = (*(account.acknowledged if account else ()), *plan.settings.relay.stay_local)
     return frozenset(name.lower() for name in names)
 
 
@@ -48,7 +41,7 @@ def required(plan: Plan) -> Reasons:
     """Return the names that James must know, those that matter most first.
 
     plan
-        its pillar says what is acknowledged, its platform where the aliases are
+        its pillar says what is acknowledged, its cf where the aliases are
 
     They are the names that every mail system must have, those who have cron jobs or get their
     output, each alias with its local targets, people, system users who can log in, and those who
@@ -75,8 +68,10 @@ def _all(plan: Plan) -> Iterator[tuple[str, str]]:
         yield path.name, f"cron jobs in {path}"
         if path.name == "root":  # a user's mistake in his own is no fault of the host's
             yield from _of_crontab(path, users=False)
-    for alias in read_aliases(plan):
-        yield alias.name, f"an alias of {plan.platform.aliases}"
+    account = plan.settings.account
+    ignored = account is not None and account.aliases == "ignore"
+    for alias in () if ignored else reading(plan).entries:
+        yield alias.name, f"an alias of {alias.file}"
         for target in alias.addresses:
             yield target, f"a target of alias {alias.name}"
     yield from _users()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from james_client.james.account import recipients
-from james_client.james.line import JamesError
 from james_client.james.recipients import Recipients
-from james_client.mta import processes
-from james_client.run import service
+from james_client.run import port
 from james_client.run.domains import arriving
 from james_client.run.names import Reasons, required
 from james_client.run.plan import Plan
@@ -44,20 +42,24 @@ class Reach:
         return [*_some(self.dying), _CURE] if self.dying else []
 
 
-def reach(plan: Plan, *, patient: bool = False) -> Reach:
+def reach(plan: Plan, *, patient: bool = False, coming: Collection[str] = ()) -> Reach:
     """Ask James for each required name in each form, in one dialogue.
 
     patient
         wait for a James that is just starting
+    coming
+        addresses, in small letters, that he will know before the mail comes
 
     Raises JamesError where he can't be asked, which is also while sendmail still has his port.
     """
-    _refuse_sendmail(plan)
     names, domains = required(plan), arriving(plan)
     # Where not all can be asked about: what matters most in the forms that are most used.
     addresses = [f"{name}@{domain}" for name in names for domain in domains[:2]]
     addresses += [f"{name}@{domain}" for domain in domains[2:] for name in names]
-    answered = recipients(plan.settings, addresses[:LIMIT], patient=patient)
+    with port.asking(plan):
+        answered = recipients(plan.settings, addresses[:LIMIT], patient=patient)
+    for address in [one for one in answered.unknown if one.lower() in coming]:
+        del answered.unknown[address]
     dying = [
         f"every name at {domain}: the domain is not James's own, he says {said!r} "
         f"(WebAdmin: PUT /domains/{domain})"
@@ -105,11 +107,3 @@ def _notes(answered: Recipients, addresses: list[str]) -> list[str]:
     if len(addresses) > LIMIT:
         notes.append(f"{len(addresses) - LIMIT} of {len(addresses)} addresses were not asked about")
     return notes
-
-
-def _refuse_sendmail(plan: Plan) -> None:
-    """Refuse to take sendmail, which knows this host's users, for James."""
-    relay = plan.settings.relay
-    listeners = processes.look(service.signs(plan)).listeners if relay.loopback else ()
-    if any(one.sendmail and one.port == relay.port for one in listeners):
-        raise JamesError(f"sendmail still listens on port {relay.port}, so James can't be asked")

@@ -19,6 +19,7 @@ from james_client.files.snapshot import read_or_absent
 from james_client.james import account
 from james_client.james.line import JamesError, PeerError
 from james_client.run import live, owed, port, proof, service, steps
+from james_client.run.domains import host_domains
 from james_client.run.plan import Plan, RunError, naming
 from james_client.run.service import Functions
 from james_client.run.whole import whole
@@ -175,7 +176,7 @@ def _cure(wish: Account | None, user: str) -> str:
 def _what_to_tell(plan: Plan, refused: str) -> Changes:
     """Return what James is to be told, once all is known to be well for that; change nothing."""
     try:
-        changes = account.missing(plan.settings, patient=False, refused=True)
+        changes = account.missing(plan.settings, host_domains(plan), patient=False, refused=True)
     except JamesError as err:
         raise type(err)(f"{_no_way(plan, refused)}. WebAdmin: {err}") from None
     if not {"account", "password"} & changes.keys():

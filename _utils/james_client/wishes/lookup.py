@@ -78,7 +78,7 @@ def _template(value: Any, path: str, check: Callable[[Any, str], str]) -> str:
 
 PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(("packages", "other_mtas", "services"), _words),
-    **dict.fromkeys(("sendmail", "cf", "submit_cf", "aliases", "cf_dir"), _path),
+    **dict.fromkeys(("sendmail", "cf", "submit_cf", "cf_dir"), _path),
     **dict.fromkeys(("mc", "submit_mc", "state_dir", "backups", "lock"), _path),
     "restart": _line,
     "submit_user": _word,

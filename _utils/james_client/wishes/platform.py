@@ -43,7 +43,6 @@ class Platform:
     submit_mc: str
     submit_user: str
     mail_owner: str
-    aliases: str
     cf_dir: str
     rebuilds: bool
     generated: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def test_what_is_live_elsewhere_stays(world) -> None:
     world.path("drop-in").write_bytes(SECRET)
     ledger = Store(world.backups).ledger()
     record = ledger[str(world.path("drop-in"))]
-    ledger[str(world.path("drop-in"))] = type(record)(record.first, True, record.placed)
+    ledger[str(world.path("drop-in"))] = replace(record, secret=True)
     Store(world.backups).write_ledger(ledger)
     drop(world)
     assert len(places(world, SECRET)) == 2

@@ -7,12 +7,16 @@ from james_client.mta.aliases import (
     Alias,
     files,
     kind,
-    lost,
-    parse,
     read,
     together,
     without_counterpart,
 )
+
+
+def parse(text):
+    """Give the entries of a file."""
+    return read(text.encode()).entries
+
 
 FILE = """\
 # comment
@@ -73,16 +77,6 @@ def test_entries_targets_and_lines():
 def test_kinds_of_targets(target, wanted):
     """Programs, files and lists are told from addresses."""
     assert kind(target) == wanted
-
-
-def test_what_no_longer_counts():
-    """An entry that names only itself changes nothing; the others are named with a cure."""
-    found = lost(parse(FILE))
-    assert "bob" not in found
-    assert found["postmaster"] == "root: give it to James (account:aliases: carry)"
-    assert "account:people" in found["root"], "for its member in quotes"
-    assert "James runs no program" in found["prog"]
-    assert lost(()) == {}
 
 
 @given(st.text(alphabet='ab:,"\\\n\t #|/@', max_size=200))

@@ -33,7 +33,11 @@ def free() -> int:
 
 def plan(number: int, *, loopback: bool = True, queues_only: bool = False) -> Any:
     return SimpleNamespace(
-        settings=SimpleNamespace(relay=SimpleNamespace(loopback=loopback, port=number)),
+        settings=SimpleNamespace(
+            relay=SimpleNamespace(
+                loopback=loopback, port=number, host="localhost" if loopback else "james.invalid"
+            )
+        ),
         platform=SimpleNamespace(
             sendmail="/usr/sbin/sendmail", submit_user="smmsp", restart="service sendmail restart"
         ),

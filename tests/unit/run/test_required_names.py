@@ -33,6 +33,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(names, "USER_CRONTABS", (tmp_path / "crontabs", tmp_path / "none"))
     monkeypatch.setattr(names, "MAILBOXES", (tmp_path / "mail", tmp_path / "mail"))
     monkeypatch.setattr(names, "SHELLS", tmp_path / "shells")
+    cf = f"V10\nO AliasFile={tmp_path}/aliases\nMlocal, P=[IPC], A=TCP $h\nSparse=0\n"
+    (tmp_path / "sendmail.cf").write_text(cf)
     (tmp_path / "shells").write_text("# shells\n/bin/bash\n/usr/sbin/nologin\n")
     entries = [SimpleNamespace(pw_name=n, pw_uid=u, pw_shell=s) for n, u, s in PEOPLE]
     monkeypatch.setattr(pwd, "getpwall", lambda: entries)
@@ -41,12 +43,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def found(host: Path, pillar: dict[str, Any] | None = None) -> dict[str, str]:
     """Give the required names of a plan, without those that every host has."""
-    plan = run_world.plan(pillar, aliases=str(host / "aliases"))
+    plan = run_world.plan(pillar, cf=str(host / "sendmail.cf"))
     return {name: why for name, why in required(plan).items() if name not in ALWAYS}
 
 
 def test_what_every_host_needs_and_who_can_log_in(host: Path) -> None:
-    plan = run_world.plan(aliases=str(host / "aliases"))
+    plan = run_world.plan(cf=str(host / "sendmail.cf"))
     assert list(required(plan))[:3] == ["root", "postmaster", "MAILER-DAEMON"]
     assert found(host) == {
         "postgres": "a system user who can log in",

@@ -22,6 +22,7 @@ from james_client.cf.login import find_required
 from james_client.cf.text import Cf
 from james_client.files.walk import FilesError
 from james_client.james.line import JamesError, PeerError
+from james_client.mta import processes
 from james_client.run import owed, rotation, service, steps
 from james_client.run.plan import Plan, RunError
 from james_client.wishes import read
@@ -304,15 +305,16 @@ def test_sendmails_own_port_is_not_taken_for_jamess(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As before the first run; a fake look, for sendmail has no other port than 25."""
-    real = rotation.processes.look
+    real = processes.look
 
-    def look(told_by: Any) -> Any:
-        ours = rotation.processes.Listener(world.fake.smtp, "0.0.0.0", "sendmail-mta", True)
-        return replace(real(told_by), listeners=(ours,))
+    def look(told_by: Any, ports: Any) -> Any:
+        ours = processes.Listener(world.fake.smtp, "0.0.0.0", "sendmail-mta", True, 77)
+        return replace(real(told_by, ports), listeners=(ours,))
 
-    monkeypatch.setattr(rotation.processes, "look", look)
-    assert "sendmail itself listens there" in agree(world.plan(NEW, **MAY)).notes[0]
-    with pytest.raises(JamesError, match="sendmail itself"):
+    monkeypatch.setattr(processes, "look", look)
+    held = f"sendmail-mta (pid 77) holds port {world.fake.smtp}"
+    assert held in agree(world.plan(NEW, **MAY)).notes[0]
+    with pytest.raises(JamesError, match="sendmail-mta"):
         rotation.is_refused(world.untouched(OLD, **MAY), patient=False)
     assert world.fake.asked == []
 

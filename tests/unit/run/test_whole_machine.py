@@ -42,6 +42,8 @@ RELAYS = st.fixed_dictionaries(
         "mx_lookup": st.booleans(),
         "dns": st.booleans(),
         "switch_file": st.sampled_from(["switch", "other.switch"]),
+        "masquerade": st.sampled_from(["example.org", "example.net"]),
+        "masquerade_except": st.sampled_from([(), ("root",)]),
     },
 )
 PILLARS = st.fixed_dictionaries(
@@ -50,6 +52,7 @@ PILLARS = st.fixed_dictionaries(
         "relay": RELAYS,
         "check": st.booleans(),
         "interval": st.sampled_from(["10m", "1m"]),
+        "patience": st.sampled_from([(None, None), ("10d", None), ("8d", "1d")]),
         "manage": st.sampled_from(["auto", True, False]),
     }
 )

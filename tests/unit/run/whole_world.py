@@ -70,7 +70,6 @@ class Host:
             submit_mc=str(self.path("submit.mc")),
             submit_user="daemon",
             mail_owner="root",
-            aliases="",
             cf_dir=str(self.root),
             rebuilds=True,
             generated=(),
@@ -82,7 +81,7 @@ class Host:
 
     def settings(self, **wishes: Any) -> Settings:
         """Give a checked pillar; ``auth`` None for none, else what differs from the usual login."""
-        login = wishes.pop("auth", None)
+        login, interval = wishes.pop("auth", None), wishes.pop("interval", "10m")
         files = {"file": "auth", "programs_file": "programs"}
         changed = {key: value for key, value in (login or {}).items() if key not in files}
         for key, name in files.items():
@@ -91,12 +90,14 @@ class Host:
         relay["switch_file"] = str(self.path(relay["switch_file"]))
         return Settings(
             package=Package(install=False, replace_mta=False),
-            daemon=Daemon(wishes.pop("interval", "10m"), "5s"),
+            daemon=Daemon(
+                wishes.pop("interval", "10m"), "5s", *wishes.pop("patience", (None, None))
+            ),
             relay=replace(RELAY, **relay),
             loop=replace(LOOP, check=wishes.pop("check", False)),
             auth=None if login is None else replace(AUTH, **changed),
             account=None,
-            verify=Verify(False, False, "root", "postmaster@example.net"),
+            verify=Verify(False, False, False, False, "root", "postmaster@example.net"),
             mc=Mc(wishes.pop("manage", "auto")),
             lookup={},
         )
