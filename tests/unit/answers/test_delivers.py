@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from cf_world import CF
 from james_client.answers import delivers as room
 from james_client.answers.delivers import delivers, foretold
 from james_client.james.line import JamesError, NothingListensError
-from james_client.run import owed
+from james_client.james.mappings import GROUP, JamesMapping
+from james_client.run import carry, owed
 from james_client.run.plan import Plan, RunError
 from james_client.run.reach import Reach
 
@@ -27,6 +29,8 @@ class Host:
         self.routes: list[str] | Exception = ["routes"]
         self.names: Reach | Exception = GOOD
         self.proved = 0
+        self.coming: set[str] = set()
+        self.look = carry.Look("carry")
 
     def plan(self, *, changed: bool = False) -> Plan:
         """Give the plan of a new run."""
@@ -40,7 +44,8 @@ class Host:
             raise self.routes
         return list(self.routes)
 
-    def reach(self, _: Plan, *, patient: bool = False) -> Reach:
+    def reach(self, _: Plan, *, patient: bool = False, coming: Collection[str] = ()) -> Reach:
+        self.coming = set(coming)
         if isinstance(self.names, Exception):
             raise self.names
         return self.names
@@ -52,6 +57,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(tmp_path / "state")
     monkeypatch.setattr(room.proof, "verify", host.verify)
     monkeypatch.setattr(room, "reach", host.reach)
+    monkeypatch.setattr(room.carry, "look", lambda _: host.look)
     monkeypatch.setattr(room, "_is_relayed", lambda _: True)
     return host
 
@@ -99,6 +105,7 @@ def test_routes_are_not_skipped_where_nothing_has_read_the_cf_yet(
 ) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(room, "reach", host.reach)
+    monkeypatch.setattr(room.carry, "look", lambda _: host.look)
     monkeypatch.setattr(room.proof, "prove_routes", lambda path, plan, title: f"by {title}")
     cf, state = host.folder.parent / "sendmail.cf", str(host.folder)
     cf.write_bytes(CF.replace(b"Sparse=0", b"DHesmtp:localhost\nSparse=0"))
@@ -143,3 +150,9 @@ def test_a_test_run_says_what_would_fail_and_leaves_nothing(host: Host) -> None:
     assert "root, postmaster, MAILER-DAEMON" in said["comment"]
     assert not host.folder.exists()
     assert host.proved == 0
+
+
+def test_what_the_same_run_carries_is_not_foretold_to_die(host: Host) -> None:
+    host.look.make = frozenset({JamesMapping("root@localhost", GROUP, "ops@example.org")})
+    foretold(host.plan(changed=True))
+    assert host.coming == {"root@localhost"}

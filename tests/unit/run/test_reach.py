@@ -6,6 +6,7 @@ import pytest
 import run_world
 from james_client.james.line import JamesError
 from james_client.james.recipients import Recipients
+from james_client.mta import processes
 from james_client.mta.processes import Listener, Processes
 from james_client.run import reach as room
 from james_client.run.reach import LIMIT, reach, required_in_words
@@ -18,7 +19,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a host with two names in two forms, where sendmail does not listen."""
     monkeypatch.setattr(room, "required", lambda _: {"root": "cron", "bob": "a user"})
     monkeypatch.setattr(room, "arriving", lambda _: ("localhost", "a.test"))
-    monkeypatch.setattr(room.processes, "look", lambda _: Processes((), (), ()))
+    monkeypatch.setattr(processes, "look", lambda *_, **__: Processes((), (), ()))
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, found: Recipients) -> list[list[str]]:
@@ -96,10 +97,19 @@ def test_where_not_all_are_asked_about_it_is_the_rarest_forms(
 
 def test_sendmail_is_not_taken_for_james(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, Recipients())
-    listener = Listener(25, "127.0.0.1", "sendmail", True)
-    monkeypatch.setattr(room.processes, "look", lambda _: Processes((), (listener,), ()))
-    with pytest.raises(JamesError, match="sendmail still listens on port 25"):
+    listener = Listener(25, "127.0.0.1", "sendmail", True, 77)
+    monkeypatch.setattr(processes, "look", lambda *_, **__: Processes((), (listener,), ()))
+    with pytest.raises(JamesError, match=r"sendmail \(pid 77\) holds port 25"):
         reach(run_world.plan())
     reach(run_world.plan({"relay": {"host": "james.example.net"}}))
     said = required_in_words(run_world.plan())
     assert said.endswith("each as NAME@localhost, NAME@a.test: root, bob")
+
+
+def test_an_address_that_is_coming_does_not_die(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = {"root@localhost": NO, "root@A.test": NO, "bob@a.test": NO}
+    answers(monkeypatch, Recipients(unknown=dict(refused)))
+    assert len(reach(run_world.plan()).dying) == 2
+    answers(monkeypatch, Recipients(unknown=dict(refused)))
+    found = reach(run_world.plan(), coming={"root@localhost", "root@a.test"})
+    assert [one.split()[0] for one in found.dying] == ["bob"]

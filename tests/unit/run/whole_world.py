@@ -90,9 +90,7 @@ class Host:
         relay["switch_file"] = str(self.path(relay["switch_file"]))
         return Settings(
             package=Package(install=False, replace_mta=False),
-            daemon=Daemon(
-                wishes.pop("interval", "10m"), "5s", *wishes.pop("patience", (None, None))
-            ),
+            daemon=Daemon(interval, "5s", *wishes.pop("patience", (None, None))),
             relay=replace(RELAY, **relay),
             loop=replace(LOOP, check=wishes.pop("check", False)),
             auth=None if login is None else replace(AUTH, **changed),
