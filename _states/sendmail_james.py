@@ -13,23 +13,20 @@ from collections.abc import Callable
 from typing import Any
 
 # Modules only: Salt's loader would take an imported function for a state.
+from james_client.answers import account
 from james_client.answers import delivers as answer
-from james_client.james import account, line
 from james_client.run import (
     before_us,
     carry,
-    domains,
     load,
-    owed,
-    port,
     proof,
     rotation,
     service,
     steps,
     told,
+    way_back,
     whole,
 )
-from james_client.run import live as way_live
 from james_client.run.plan import Plan, RunError
 from james_client.wishes import mistakes
 
@@ -50,13 +47,17 @@ def __virtual__() -> str:
     return __virtualname__
 
 
-def _plan() -> Plan:
-    """Return this run's plan, made from the checked pillar by the first state that asks for it."""
+def _plan(*, anew: bool = False) -> Plan:
+    """Return this run's plan, made from the checked pillar by the first state that asks for it.
+
+    anew
+        the files have changed since
+    """
     if globals().get("__low__", {}).get("parallel"):
         raise RunError(
             "parallel: True is not possible: the steps of a run share their candidates; remove it"
         )
-    if load.PLAN not in __context__:
+    if anew or load.PLAN not in __context__:
         __context__[load.PLAN] = load.load_plan(
             __salt__, __pillar__, __grains__, __opts__, __context__
         )
@@ -247,11 +248,6 @@ def _proved(said: str, notes: list[str]) -> str:
     return f"{said}; proved: {', '.join(notes) or 'each cf, by sendmail'}"
 
 
-def _offline(plan: Plan) -> str:
-    not_ = "would NOT be restarted" if __opts__["test"] else "NOT restarted"
-    return f"{not_}, no service manager runs here: {plan.platform.restart}"
-
-
 @_state
 def running(name: str) -> Ret:
     """Restart sendmail once where something went live, and see its queue runners live.
@@ -276,7 +272,7 @@ def running(name: str) -> Ret:
         lives = "the queue runners live, and sendmail listens on no port"
         return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
     if service.is_offline(__salt__):
-        return {"comment": _offline(plan)}
+        return {"comment": service.not_restarted(plan, test=__opts__["test"])}
     changes = {"sendmail": {"old": reason, "new": "restarted"}}
     if __opts__["test"]:
         return {"result": None, "changes": changes, "comment": "sendmail would be restarted"}
@@ -310,43 +306,9 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
           sendmail_james.restored
     """
     mistakes.integer(0, 3600)(timeout, "timeout")
-    plan, test = _plan(), __opts__["test"]
-    changes = way_live.go_back(plan, test=test, force=force, holder="state.apply")
-    said, wrong = [], []
-    if changes or owed.is_owed(plan):
-        said = ["what is ours would be taken out"] if test else ["what is ours was taken out"]
-        wrong = [] if test else _restart_as_before(plan, said, timeout)
-    # Not before: as long as sendmail hands its mail to James, he must know the names.
-    left = carry.take_back(plan, test=test, holder="state.apply")
-    if left.changes:
-        changes["James"] = left.changes
-        said.append("what James had of ours " + ("would be" if test else "was") + " taken away")
-    wrong += [left.why] if left.why else []
-    result = None if test and said else not wrong
-    comment = "; ".join([*said, *wrong]) or "nothing to give back"
-    return {"result": result, "changes": changes, "comment": comment}
-
-
-def _restart_as_before(plan: Plan, said: list[str], timeout: int) -> list[str]:
-    """Restart sendmail on the files that were given back; return what is wrong."""
-    if service.is_offline(__salt__):
-        said.append(_offline(plan))
-        return []
-    del __context__[load.PLAN]  # the files are others now
-    now = _plan()
-    done = before_us.restart(now, __salt__, timeout)
-    if done.wrong:
-        service.end_runners(now)  # on the old configuration; their mail waits
-    said += done.said
-    return done.wrong
-
-
-def _foretold(changes: dict[str, Any]) -> Ret:
-    """Say what would be made or changed on James."""
-    if not changes:
-        return {"comment": "nothing would be changed on James"}
-    comment = f"would be changed on James: {', '.join(changes)}"
-    return {"result": None, "changes": changes, "comment": comment}
+    fresh = functools.partial(_plan, anew=True)
+    wish = way_back.WayBack(test=__opts__["test"], force=force, timeout=timeout)
+    return way_back.give_back(_plan(), fresh, __salt__, wish)
 
 
 @_state
@@ -366,35 +328,7 @@ def account_present(name: str) -> Ret:
         James takes mail from sendmail's account:
           sendmail_james.account_present
     """
-    plan, test = _plan(), __opts__["test"]
-    settings = plan.settings
-    if settings.auth is None:
-        return {"comment": "no login is configured"}
-    patient = bool(plan.placed) and not test
-    try:
-        with port.asking(plan):
-            refused = rotation.is_refused(plan, patient=patient)
-            here = domains.host_domains(plan)
-            changes = account.missing(settings, here, patient=patient, refused=refused)
-            if test:
-                left = {what: one for what, one in changes.items() if what not in plan.told}
-                return _foretold(left)
-            account.create(settings, changes)
-            wrong = account.in_words(account.checks(settings, patient=patient))
-    except line.NothingListensError as err:
-        if not test and plan.placed == {}:
-            return {"warnings": [f"the account was not looked at: {err}"], "comment": str(err)}
-        said = f"James would be asked; now {err}" if test else str(err)
-        return {"result": None if test else False, "comment": said}
-    except line.JamesError as err:
-        # Before the first run sendmail still holds James's port, so a test can't ask.
-        said = f"James would be asked; now {err}" if test else str(err)
-        return {"result": None if test else False, "comment": said}
-    if wrong:
-        said = "; ".join([*port.strangers(plan), *wrong])
-        return {"result": False, "changes": changes, "comment": said}
-    said = f"James takes what {settings.auth.username} will send"
-    return {"changes": changes, "comment": said}
+    return account.present(_plan(), test=__opts__["test"])
 
 
 @_state

@@ -1,4 +1,4 @@
-"""Say whether James lets sendmail's account in, and whose mail it would not take."""
+"""Say whether James lets sendmail's account in, and whose mail he would not take; make it so."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from james_client.answers.names import names
 from james_client.answers.preflight import found as preflight
-from james_client.james.account import answer, create, missing
-from james_client.run import port
+from james_client.changes import Changes
+from james_client.james.account import answer, checks, create, in_words, missing
+from james_client.james.line import JamesError, NothingListensError
+from james_client.run import port, rotation
 from james_client.run.domains import host_domains
 from james_client.run.plan import Plan
 
@@ -36,3 +38,45 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
     if not any(check.ok is False for check in found.smtp):
         report |= names(plan)
     return report
+
+
+def present(plan: Plan, *, test: bool) -> dict[str, Any]:
+    """Make sendmail's account what the pillar wants, and see that it works; return a state's words.
+
+    test
+        say it and change nothing
+
+    A James who is down while nothing has changed is a warning only.
+    """
+    if plan.settings.auth is None:
+        return {"comment": "no login is configured"}
+    try:
+        with port.asking(plan):
+            return _made_so(plan, test=test)
+    except JamesError as err:
+        if not test and plan.placed == {} and isinstance(err, NothingListensError):
+            return {"warnings": [f"the account was not looked at: {err}"], "comment": str(err)}
+        # Before the first run sendmail still holds James's port, so a test can't ask.
+        said = f"James would be asked; now {err}" if test else str(err)
+        return {"result": None if test else False, "comment": said}
+
+
+def _made_so(plan: Plan, *, test: bool) -> dict[str, Any]:
+    settings, patient = plan.settings, bool(plan.placed) and not test
+    refused = rotation.is_refused(plan, patient=patient)
+    changes = missing(settings, host_domains(plan), patient=patient, refused=refused)
+    if test:
+        return _foretold({what: one for what, one in changes.items() if what not in plan.told})
+    create(settings, changes)
+    if wrong := in_words(checks(settings, patient=patient)):
+        said = "; ".join([*port.strangers(plan), *wrong])
+        return {"result": False, "changes": changes, "comment": said}
+    user = settings.auth.username if settings.auth else ""
+    return {"changes": changes, "comment": f"James takes what {user} will send"}
+
+
+def _foretold(changes: Changes) -> dict[str, Any]:
+    if not changes:
+        return {"comment": "nothing would be changed on James"}
+    comment = f"would be changed on James: {', '.join(changes)}"
+    return {"result": None, "changes": changes, "comment": comment}

@@ -13,10 +13,7 @@ Ids sort by number, which only grows: a clock that jumps back changes nothing.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -27,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from james_client.files.ledger import Entry, Ledger, Record, Version
-from james_client.files.snapshot import Snapshot
+from james_client.files import stored
+from james_client.files.ledger import Entry, Ledger
 from james_client.files.walk import FilesError, directory, failure, roots, trusted_uids
 
 _ID = re.compile(r"(\d{6,})-\d{8}T\d{6}Z")
@@ -83,8 +80,8 @@ class Store:
             )
         folder = self.root / backup_id
         with _damage(folder / _MANIFEST):
-            found = _load_json(folder / _MANIFEST)
-            entries = [_entry(one, folder) for one in found["files"]]
+            found = stored.load_json(folder / _MANIFEST, _FORMAT)
+            entries = [stored.read_entry(one, folder) for one in found["files"]]
             paths = tuple(entry.before.path for entry in entries)
             first, second = (int(step) for step in found["steps"])
             reason = str(found["reason"])
@@ -94,7 +91,7 @@ class Store:
         """Read what a backup says it holds, without the contents."""
         path = self.root / backup_id / _MANIFEST
         with _damage(path):
-            return _load_json(path, _FORMAT)
+            return stored.load_json(path, _FORMAT)
 
     def rewrite(self, backup_id: str, manifest: Mapping[str, Any]) -> None:
         """Let a backup say something else, by one rename."""
@@ -102,9 +99,9 @@ class Store:
         new = folder / f".{_MANIFEST}"
         try:
             new.unlink(missing_ok=True)  # a killed run's
-            _write(new, _json(manifest))
+            stored.write(new, stored.to_json(manifest))
             new.rename(folder / _MANIFEST)
-            _sync(folder)
+            stored.sync(folder)
         except OSError as err:
             raise failure(str(folder), "the backup cannot be changed", err) from err
 
@@ -133,7 +130,8 @@ class Store:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", now)
         paths = tuple(entry.before.path for entry in entries)
         files = [
-            {**_describe(one.before), "after": one.after, "secret": one.secret} for one in entries
+            {**stored.describe(one.before), "after": one.after, "secret": one.secret}
+            for one in entries
         ]
         manifest = {
             "format": _FORMAT,
@@ -147,11 +145,11 @@ class Store:
             folder.mkdir(mode=0o700)
             for entry in entries:
                 if entry.before.data is not None:
-                    _write_data(folder, entry.before.data)
-            _write(folder / _MANIFEST, _json(manifest))
-            _sync(folder)
+                    stored.write_content(folder, entry.before.data)
+            stored.write(folder / _MANIFEST, stored.to_json(manifest))
+            stored.sync(folder)
             folder.rename(self.root / name)
-            _sync(self.root)
+            stored.sync(self.root)
         except OSError as err:
             with contextlib.suppress(OSError):
                 shutil.rmtree(folder)
@@ -195,23 +193,29 @@ class Store:
             return {}
         self._check()
         with _damage(path):
-            found = _load_json(path, _LEDGER_FORMAT)
-            read = _record if found["format"] == _LEDGER_FORMAT else _first_record
+            found = stored.load_json(path, _LEDGER_FORMAT)
+            read = (
+                stored.read_record
+                if found["format"] == _LEDGER_FORMAT
+                else stored.read_first_record
+            )
             return {one["path"]: read(one, path.parent) for one in found["files"]}
 
     def write_ledger(self, ledger: Ledger) -> None:
         """Replace the ledger by one rename, and drop contents it no longer names."""
         self._make()
         folder = self.root / "first"
-        files = [_describe_record(path, record) for path, record in ledger.items()]
-        kept = [data for record in ledger.values() for data in _contents(record)]
+        files = [stored.describe_record(path, record) for path, record in ledger.items()]
+        kept = [data for record in ledger.values() for data in stored.contents(record)]
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             for data in kept:
-                _write_data(folder, data)
-            _write(folder / f".{_LEDGER}", _json({"format": _LEDGER_FORMAT, "files": files}))
+                stored.write_content(folder, data)
+            stored.write(
+                folder / f".{_LEDGER}", stored.to_json({"format": _LEDGER_FORMAT, "files": files})
+            )
             (folder / f".{_LEDGER}").rename(folder / _LEDGER)
-            _sync(folder)
+            stored.sync(folder)
             named = _named(ledger)
             for path in [path for path in folder.iterdir() if path.name not in named]:
                 path.unlink()
@@ -224,7 +228,7 @@ class Store:
             for path in reversed(missing):
                 with directory(str(path.parent), roots):
                     path.mkdir(mode=0o700)
-                _sync(path.parent)
+                stored.sync(path.parent)
         except OSError as err:
             raise failure(str(self.root), "the directory cannot be made", err) from err
         self._check()
@@ -245,104 +249,13 @@ class Store:
 
 def _named(ledger: Ledger) -> set[str]:
     """Name the files of the folder that belong to a ledger."""
-    kept = [data for record in ledger.values() for data in _contents(record)]
-    return {_LEDGER, *map(_sha256, kept)}
+    kept = [data for record in ledger.values() for data in stored.contents(record)]
+    return {_LEDGER, *map(stored.sha256, kept)}
 
 
 def _number(backup_id: str) -> int:
     match = _ID.fullmatch(backup_id)
     return int(match[1]) if match else 0
-
-
-def _describe(one: Snapshot) -> dict[str, Any]:
-    return {
-        "path": one.path,
-        "sha256": None if one.data is None else _sha256(one.data),
-        "mode": one.mode,
-        "uid": one.uid,
-        "gid": one.gid,
-        "mtime_ns": one.mtime_ns,
-        "xattrs": {name: base64.b64encode(value).decode() for name, value in one.xattrs},
-    }
-
-
-def _entry(one: Mapping[str, Any], folder: Path) -> Entry:
-    dropped = bool(one.get("dropped"))
-    before = _snapshot({**one, "sha256": None} if dropped else one, folder)
-    return Entry(before, str(one["after"]), bool(one["secret"]), dropped=dropped)
-
-
-def _snapshot(one: Mapping[str, Any], folder: Path) -> Snapshot:
-    data = None
-    if (wanted := one["sha256"]) is not None:
-        data = _content(folder, wanted, one["path"])
-    xattrs = sorted((str(k), base64.b64decode(v)) for k, v in one["xattrs"].items())
-    return Snapshot(
-        path=str(one["path"]),
-        data=data,
-        mode=int(one["mode"]),
-        uid=int(one["uid"]),
-        gid=int(one["gid"]),
-        mtime_ns=int(one["mtime_ns"]),
-        xattrs=tuple(xattrs),
-    )
-
-
-def _describe_record(path: str, record: Record) -> dict[str, Any]:
-    versions = {"placed": record.placed, "pending": record.pending}
-    return {
-        "path": path,
-        "secret": record.secret,
-        **{name: one and _describe_version(one) for name, one in versions.items()},
-    }
-
-
-def _describe_version(one: Version) -> dict[str, Any]:
-    return {
-        "theirs": _describe(one.theirs),
-        "fingerprint": one.fingerprint,
-        "sha256": None if one.data is None else _sha256(one.data),
-        "steps": one.steps,
-        "known": one.known,
-        "replaces": one.replaces,
-    }
-
-
-def _contents(record: Record) -> Iterator[bytes]:
-    for one in (record.placed, record.pending):
-        for data in (one.theirs.data, one.data) if one else ():
-            if data is not None:
-                yield data
-
-
-def _record(one: Mapping[str, Any], folder: Path) -> Record:
-    placed, pending = (one[name] and _version(one[name], folder) for name in ("placed", "pending"))
-    return Record(placed, pending, bool(one["secret"]))
-
-
-def _version(one: Mapping[str, Any], folder: Path) -> Version:
-    theirs, wanted, steps = _snapshot(one["theirs"], folder), one["sha256"], one["steps"]
-    return Version(
-        theirs=theirs,
-        fingerprint=str(one["fingerprint"]),
-        data=None if wanted is None else _content(folder, wanted, theirs.path),
-        steps=None if steps is None else tuple(map(str, steps)),
-        known=bool(one["known"]),
-        replaces=str(one["replaces"]),
-    )
-
-
-def _first_record(one: Mapping[str, Any], folder: Path) -> Record:
-    """Read a record of format 1, in which ``others`` tells that the first state is outdated."""
-    first = _snapshot(one, folder)
-
-    def version(mark: str | None) -> Version | None:
-        if mark is None:
-            return None
-        data = first.data if mark == first.fingerprint else None
-        return Version(first, mark, data, steps=None, known=not one["others"])
-
-    return Record(version(one["placed"]), version(one["pending"]), bool(one["secret"]))
 
 
 @contextlib.contextmanager
@@ -355,55 +268,3 @@ def _damage(path: Path) -> Iterator[None]:
         raise FilesError(f"{path}: the backup is damaged: {err} is missing") from err
     except (ValueError, TypeError, AttributeError) as err:
         raise FilesError(f"{path}: the backup is damaged: {err}") from err
-
-
-def _load(path: Path) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as stream:
-        return stream.read()
-
-
-def _content(folder: Path, wanted: str, path: str) -> bytes:
-    data = _load(folder / Path(wanted).name)
-    if (found := _sha256(data)) != wanted:
-        raise ValueError(f"the content of {path} has sha256 {found}, wanted {wanted}")
-    return data
-
-
-def _load_json(path: Path, newest: int = _FORMAT) -> dict[str, Any]:
-    found = json.loads(_load(path))
-    if found["format"] not in range(1, newest + 1):
-        raise ValueError(f"found format {found['format']!r}, wanted {newest}")
-    return dict(found)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=1).encode("ascii")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _write_data(folder: Path, data: bytes) -> None:
-    name = _sha256(data)
-    if not (folder / name).exists():
-        _write(folder / f".{name}", data)
-        (folder / f".{name}").rename(folder / name)
-
-
-def _write(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(fd)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -54,6 +54,12 @@ def is_offline(functions: Functions) -> bool:
     return wished or ("service.offline" in functions and functions["service.offline"]())
 
 
+def not_restarted(plan: Plan, *, test: bool) -> str:
+    """Say that nothing is restarted where no service manager runs, and what to type."""
+    not_ = "would NOT be restarted" if test else "NOT restarted"
+    return f"{not_}, no service manager runs here: {plan.platform.restart}"
+
+
 def signs(plan: Plan) -> processes.Signs:
     """Return what tells sendmail's processes from others' on this host."""
     facts = plan.platform

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from james_client.wishes import checks as allowed
+from james_client.wishes import people
 from james_client.wishes.mistakes import check_bool, integer, list_of, one_of, optional
 from james_client.wishes.secret import Secret
 
@@ -205,8 +206,8 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "webadmin_password": optional(allowed.check_webadmin_password),
             "timeout": integer(1, 300),
             "aliases": one_of("report", "carry", "ignore"),
-            "acknowledged": list_of(allowed.check_alias_name, "names of aliases"),
-            "people": allowed.check_people,
+            "acknowledged": list_of(people.check_alias_name, "names of aliases"),
+            "people": people.check_people,
         },
     ),
     "verify": (

@@ -1,0 +1,80 @@
+"""Take what is ours off the host and off James, and have sendmail run as it did before us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from james_client.run import before_us, carry, live, owed, service
+from james_client.run.plan import Plan
+
+_HOLDER = "state.apply"
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """Say how to go back.
+
+    test
+        say it and change nothing
+    force
+        also where others have changed our own lines
+    timeout
+        seconds to wait until James has given sendmail's ports back
+    """
+
+    test: bool
+    force: bool
+    timeout: int
+
+
+def give_back(
+    plan: Plan, fresh: Callable[[], Plan], functions: service.Functions, wish: WayBack
+) -> dict[str, Any]:
+    """Give every file back, restart sendmail, take from James what is ours; return a state's words.
+
+    fresh
+        makes the plan anew, when the files are others
+
+    Raises FilesError or RunError, with all files as they were.
+    """
+    changes = live.go_back(plan, test=wish.test, force=wish.force, holder=_HOLDER)
+    said, wrong = [], []
+    if changes or owed.is_owed(plan):
+        said = [f"what is ours {_would(wish)} taken out"]
+        wrong = [] if wish.test else _restart(plan, fresh, functions, wish, said)
+    # Not before: as long as sendmail hands its mail to James, he must know the names.
+    left = carry.take_back(plan, test=wish.test, holder=_HOLDER)
+    if left.changes:
+        changes["James"] = left.changes
+        said.append(f"what James had of ours {_would(wish)} taken away")
+    wrong += [left.why] if left.why else []
+    return {
+        "result": None if wish.test and said else not wrong,
+        "changes": changes,
+        "comment": "; ".join([*said, *wrong]) or "nothing to give back",
+    }
+
+
+def _would(wish: WayBack) -> str:
+    return "would be" if wish.test else "was"
+
+
+def _restart(
+    plan: Plan,
+    fresh: Callable[[], Plan],
+    functions: service.Functions,
+    wish: WayBack,
+    said: list[str],
+) -> list[str]:
+    """Restart sendmail on the files that were given back; return what is wrong."""
+    if service.is_offline(functions):
+        said.append(service.not_restarted(plan, test=False))
+        return []
+    now = fresh()
+    done = before_us.restart(now, functions, wish.timeout)
+    if done.wrong:
+        service.end_runners(now)  # on the old configuration; their mail waits
+    said += done.said
+    return done.wrong
