@@ -208,7 +208,7 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "James knows another password": another_password,
     "James and WebAdmin repeat what they are told": indiscreet,
     "James and WebAdmin talk nonsense": garbled,
-    "the cf is broken": partial(damaged, "/etc/mail/sendmail.cf", b"DHesmtp", b"nonsense\nDH"),
+    "the cf is broken": partial(damaged, "/etc/mail/sendmail.cf", b"V10/", b"nonsense/"),
     "nothing can be written": immutable_folder,
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from james_client.run import before_us, carry, live, owed, service
+from james_client.run import before_us, carry, live, made, owed, service
 from james_client.run.plan import Plan
 
 _HOLDER = "state.apply"
@@ -74,7 +74,7 @@ def _restart(
         return []
     now = fresh()
     done = before_us.restart(now, functions, wish.timeout)
-    if done.wrong:
-        service.end_runners(now)  # on the old configuration; their mail waits
+    if done.wrong and made.made(plan):
+        service.end_runners(now)  # their mail waits, for James will not know the names
     said += done.said
     return done.wrong
