@@ -238,6 +238,7 @@ def live(name: str) -> Ret:
     notes += said
     if not changes:
         return {"comment": "nothing to put in place"}
+    changes = told.files(changes)
     if __opts__["test"]:
         comment = _proved("would be put in place", notes)
         return {"result": None, "changes": changes, "comment": comment}
@@ -273,7 +274,7 @@ def running(name: str) -> Ret:
         return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
     if service.is_offline(__salt__):
         return {"comment": service.not_restarted(plan, test=__opts__["test"])}
-    changes = {"sendmail": {"old": reason, "new": "restarted"}}
+    changes = {"sendmail": f"restarted, was: {reason}"}
     if __opts__["test"]:
         return {"result": None, "changes": changes, "comment": "sendmail would be restarted"}
     late = service.restart(plan, __salt__)

@@ -36,14 +36,18 @@ def asking(plan: Plan) -> Iterator[None]:
 
 def refuse_sendmail(plan: Plan) -> None:
     """Raise JamesError where sendmail holds James's port: whoever asks there asks sendmail."""
-    for one in _holders(plan):
-        if one.sendmail:
-            cure = "salt-call state.apply sendmail_james"
-            if plan.runs_queues_only():
-                cure = plan.platform.restart
-            raise JamesError(
-                f"{_named(one)}: James gets it, and can be asked, when sendmail has let go: {cure}"
-            )
+    if held := sendmails(plan):
+        cure = "salt-call state.apply sendmail_james"
+        if plan.runs_queues_only():
+            cure = plan.platform.restart
+        raise JamesError(
+            f"{held}: James gets it, and can be asked, when sendmail has let go: {cure}"
+        )
+
+
+def sendmails(plan: Plan) -> str | None:
+    """Return in words that sendmail holds James's port, None where it does not."""
+    return next((_named(one) for one in _holders(plan) if one.sendmail), None)
 
 
 def strangers(plan: Plan) -> list[str]:

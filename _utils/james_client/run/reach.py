@@ -27,7 +27,7 @@ class Reach:
     asked
         how many addresses he was asked about
     dying
-        in words, each name that he refuses: why it counts, the forms, his answer
+        in words, the names that he refuses: the forms, his answer to the first, why each counts
     notes
         in words, what that does not show
     """
@@ -39,7 +39,7 @@ class Reach:
     @property
     def wrong(self) -> list[str]:
         """Return what is wrong, with the cure at its end."""
-        return [*_some(self.dying), _CURE] if self.dying else []
+        return [*self.dying, _CURE] if self.dying else []
 
 
 def reach(plan: Plan, *, patient: bool = False, coming: Collection[str] = ()) -> Reach:
@@ -82,15 +82,22 @@ def _some(words: Sequence[str]) -> list[str]:
 
 
 def _refused(names: Reasons, answered: Recipients) -> list[str]:
-    """Say for each refused name in which forms, and James's answer to the first of them."""
+    """Say for the refused names of the same forms in which, and James's answer to the first."""
     forms: dict[str, list[str]] = {}
     for address in answered.unknown:
         forms.setdefault(address.rpartition("@")[0], []).append(address)
-    return [
-        f"{name} ({names[name]}): mail to {' and '.join(found)} dies, James says "
-        f"{answered.unknown[found[0]]!r}"
-        for name, found in forms.items()
-    ]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, found in forms.items():
+        domains = tuple(address.rpartition("@")[2] for address in found)
+        alike.setdefault(domains, []).append(name)
+    said = []
+    for domains, some in alike.items():
+        first = answered.unknown[forms[some[0]][0]]
+        shown = _some([f"{name} ({names[name]})" if names[name] else name for name in some])
+        said.append(
+            f"mail dies at {' and '.join(domains)}, where James says {first!r}: {', '.join(shown)}"
+        )
+    return said
 
 
 def _notes(answered: Recipients, addresses: list[str]) -> list[str]:

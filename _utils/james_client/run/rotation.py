@@ -51,6 +51,8 @@ def agree(plan: Plan, functions: Functions, *, test: bool, insist: bool = False)
     """
     if not (insist or _is_new(plan)):
         return Agreed()
+    if not insist and (held := port.sendmails(plan)):
+        return Agreed(notes=(_go_on_without(plan, JamesError(held)),))
     try:
         refused = _refusal(plan)
     except JamesError as err:

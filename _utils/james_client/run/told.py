@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from james_client.changes import Change, HostChanges
+from james_client.changes import Change, Changes, HostChanges
 
 
 def things(changes: HostChanges) -> dict[str, str]:
@@ -28,6 +28,18 @@ def things(changes: HostChanges) -> dict[str, str]:
         else:
             told |= {f"{thing} in {path}": words for path, words in files.items()}
     return told
+
+
+def files(changes: Changes) -> dict[str, Any]:
+    """Return what changes in files as ``{path: "NEW, was OLD"}``; what has more to say stays whole.
+
+    changes
+        ``{path: {old, new, …}}``
+    """
+    return {
+        path: change if change.keys() - {"old", "new"} else _in_words(change)
+        for path, change in changes.items()
+    }
 
 
 def _has_lines(change: Change) -> bool:
