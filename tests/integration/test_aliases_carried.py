@@ -200,11 +200,11 @@ def test_a_dry_run_says_what_the_run_does_and_the_next_has_nothing_to_do(
 
 def test_what_leaves_the_file_or_the_pillar_leaves_james() -> None:
     before = mappings()
-    run(people={"root": ["bob"], "MAILER-DAEMON": ["alice", "x@example.org"]})
+    run(people={"root": ["bob"], "Night": ["alice", "x@example.org"]})
     found = mappings()
     assert {
         "root@localhost Group bob@localhost",
-        f"mailer-daemon@{FQDN} Group x@example.org",
+        f"night@{FQDN} Group x@example.org",
     } <= found
     assert "root@localhost Group ops@example.org" not in found
     # As long as the old ones are there James sees a loop in this.
