@@ -64,8 +64,10 @@ FAST = ("tests/unit", "tests/functional", "tests/oracle")
 # Long, and not about what differs between releases: once is enough.
 ONCE = (
     "files/test_files_kill",
+    "files/test_files_kill_back",
     "files/test_files_strace",
     "cf/test_cf_properties",
+    "run/test_whole_machine",
     "wishes/test_settings_hostile",
 )
 SLOW = "tests/integration"
