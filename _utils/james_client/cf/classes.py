@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"\s*(?<!\\)#.*")
 _MACRO = re.compile(r"\$(?:\{(\w+)\}|(\w))")
 _SET = re.compile(r"%\[(\^?)(\]?[^\]]*)\]")
 _DEPTH = 8  # macros within macros
+_LONGEST = 1024  # characters of a word: sendmail's own names are shorter
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def expand(cf: Cf, text: str, macros: Mapping[str, str]) -> str | None:
         if not names or len(values) < len(names):
             return None
         text = _with(text, values)
+        if len(text) > _LONGEST:
+            return None
     return None
 
 

@@ -106,7 +106,9 @@ class Talk:
             self._line.sendall(command.encode("utf-8", "surrogateescape") + b"\r\n")
         lines = self._last = list(self._lines())
         shown = scrub("\n".join(lines), self._secrets).splitlines()
-        return Reply(int(lines[-1][:3]), " ".join(" ".join(part[4:] for part in shown).split()))
+        text = " ".join(" ".join(part[4:] for part in shown).split())
+        # what moves a terminal comes from whoever answers
+        return Reply(int(lines[-1][:3]), "".join(c if c.isprintable() else "?" for c in text))
 
     def ask_all(self, commands: Sequence[str]) -> list[Reply]:
         """Send commands at once where James takes that (RFC 2920), and return the replies.

@@ -79,6 +79,7 @@ class WebAdmin:
         self._token, self._password = token, password
         self._timeout = timeout
         self._trust = trust
+        self._told: list[Reveals] = []
 
     def __repr__(self) -> str:
         return f"WebAdmin({self._base!r})"
@@ -235,8 +236,11 @@ class WebAdmin:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         if self._password is not None:
             headers["Password"] = self._password.reveal()
-        secrets = [*self._secrets(), *([] if password is None else [password])]
-        status, text = self._exchange(method, where, body, headers, secret=bool(secrets))
+        if password is not None:
+            self._told.append(password)  # from now on the server may repeat it
+        secrets = self._secrets()
+        tells = any(one is not None for one in (self._token, self._password, password))
+        status, text = self._exchange(method, where, body, headers, secret=tells)
         if status not in good:
             said = _said(text) if len(text) <= _SHOWN else "a long answer"
             detail = _plain(scrub(said, secrets), 300)
@@ -277,13 +281,13 @@ class WebAdmin:
         return status, data.decode("utf-8", "replace")
 
     def _secrets(self) -> list[Reveals]:
-        return [one for one in (self._token, self._password) if one is not None]
+        return [one for one in (self._token, self._password, *self._told) if one is not None]
 
     def _shown(self, text: str, room: int) -> str:
         return _plain(scrub(text[:_SHOWN], self._secrets()), room)
 
     def _odd(self, status: int, answer: object) -> NoReturn:
-        said = _plain(answer, 80) if isinstance(answer, str) else type(answer).__name__
+        said = self._shown(answer, 80) if isinstance(answer, str) else type(answer).__name__
         raise JamesError(
             f"{self._base}: what answers there is not WebAdmin (status {status}: {said!r})"
         )

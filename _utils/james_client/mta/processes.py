@@ -177,7 +177,9 @@ def look(signs: Signs, ports: Collection[int] = PORTS) -> Processes:
         is_sendmail = bool(exe) and exe.removesuffix(" (deleted)") in binaries
         programs[pid] = (Path(exe).name if exe else name, is_sendmail)
         title = " ".join(process.info["cmdline"] or ())
-        if is_sendmail and _DAEMON.search(title) and _is_of_this_host(pid):
+        # a user's own sendmail is no daemon of the host's, whatever its arguments say
+        hosts = uids is not None and uids.real in queue_uids
+        if is_sendmail and hosts and _DAEMON.search(title) and _is_of_this_host(pid):
             daemons.append(process)
         if "ueue" not in title or uids is None:
             continue

@@ -138,12 +138,17 @@ def ages(folders: Sequence[str]) -> list[Aged]:
     found: list[Aged] = []
     for folder in folders:
         with _places(Path(folder)) as places:
-            heads = [_read(place, name) for place in places.values() for name in _controls(place)]
-        for head in heads:
-            if submitted := re.search(rb"(?m)^T([0-9]{1,12})$", head):
-                returnable = re.search(rb"(?m)^S<>$", head) is None
-                found.append(Aged(int(submitted[1]), _kind(head), returnable))
+            heads = (_read(place, name) for place in places.values() for name in _controls(place))
+            found += [aged for head in heads if (aged := _aged(head))]
     return sorted(found, key=lambda one: one.submitted)
+
+
+def _aged(head: bytes) -> Aged | None:
+    submitted = re.search(rb"(?m)^T([0-9]{1,12})$", head)
+    if submitted is None:
+        return None
+    returnable = re.search(rb"(?m)^S<>$", head) is None
+    return Aged(int(submitted[1]), _kind(head), returnable)
 
 
 # The P lines that m4 writes; what is in none of them is of normal precedence.

@@ -239,21 +239,31 @@ def carry_out(plan: Plan, found: Look, *, holder: str) -> list[str]:
         return []
     url = account.webadmin
     with locked(plan.platform.lock, holder, _WAIT):
-        made.remember(plan, url, made.made(plan).get(url, _NONE) | found.make)
-        refused = _made(admin, found.make)
+        before = made.made(plan).get(url, _NONE)
+        made.remember(plan, url, before | found.make)
+        tried: set[JamesMapping] = set()
+        try:
+            refused = _made(admin, found.make, tried)
+        except JamesError:
+            # the rest may be made by hand now, and is not ours then
+            made.remember(plan, url, before | tried)
+            raise
         for one in sorted(found.remove):
             admin.delete_mapping(one)
         # What is gone now may have stood in their way.
-        refused = _made(admin, frozenset(refused)) if found.remove else refused
+        refused = _made(admin, frozenset(refused), tried) if found.remove else refused
         found.make -= refused.keys()
         made.remember(plan, url, found.keep | found.make)
     return [str(err) for err in refused.values()]
 
 
-def _made(admin: WebAdmin, mappings: Mappings) -> dict[JamesMapping, RefusedError]:
-    """Make mappings; return those that James refuses."""
+def _made(
+    admin: WebAdmin, mappings: Mappings, tried: set[JamesMapping]
+) -> dict[JamesMapping, RefusedError]:
+    """Make mappings, noting those that were asked for; return those that James refuses."""
     refused: dict[JamesMapping, RefusedError] = {}
     for one in sorted(mappings):
+        tried.add(one)
         try:
             admin.put_mapping(one)
         except RefusedError as err:

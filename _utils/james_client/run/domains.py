@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from james_client.cf.classes import class_files, expand, file_words, words
 from james_client.cf.text import Cf
+from james_client.files.walk import FilesError
+from james_client.mta.ask import require_roots
 from james_client.run.plan import Plan
+from james_client.run.roots import read_roots
 
 HOSTS = Path("/etc/hosts")
 _LABEL = "[a-z0-9_]([a-z0-9_-]*[a-z0-9])?"
@@ -59,7 +63,7 @@ def arriving(plan: Plan) -> tuple[str, ...]:
 def full_name(plan: Plan) -> str:
     """Return the name that submit.cf, or sendmail.cf without one, completes bare names with."""
     path = plan.cf_paths()[-1]
-    cf = None if plan.data(path) is None else plan.cf(path)
+    cf = None if plan.data(path) is None else _roots_cf(plan, path)
     written = None if cf is None else cf.macro("j")
     known = written and cf and expand(cf, written, _macros())
     return (known or socket.getfqdn()).lower()
@@ -74,16 +78,34 @@ def own_names(plan: Plan) -> tuple[str, ...]:
     path = plan.platform.cf
     found = list(_of_itself())
     if plan.data(path) is not None:
-        found += _written(plan.cf(path))
+        found += _written(_roots_cf(plan, path))
     return tuple(dict.fromkeys(name.lower() for name in found))
 
 
 def _written(cf: Cf) -> Iterator[str]:
     yield from words(cf, "w", _macros())
     for file in class_files(cf, "w"):
-        if Path(file.path).is_file():
-            with Path(file.path).open(encoding="utf-8", errors="replace") as text:
-                yield from file_words(text.read(_LONGEST), file.pattern)
+        with suppress(FilesError):
+            data = read_roots(file.path) or b""
+            yield from file_words(data[:_LONGEST].decode("utf-8", "replace"), file.pattern)
+
+
+def unread(plan: Plan) -> list[str]:
+    """Say which files of class w are not read, for others than root may have written them."""
+    found = []
+    for file in class_files(_roots_cf(plan, plan.platform.cf), "w"):
+        try:
+            read_roots(file.path)
+        except FilesError as err:
+            found.append(str(err))
+    return found
+
+
+def _roots_cf(plan: Plan, path: str) -> Cf:
+    """Return a cf, or raise ProcessError where others than root may have written it."""
+    seen = plan.before(path)
+    require_roots(path, seen.uid, seen.gid, seen.mode)
+    return plan.cf(path)
 
 
 def _macros() -> dict[str, str]:

@@ -64,7 +64,10 @@ def _all(plan: Plan) -> Iterator[tuple[str, str]]:
     yield from ALWAYS.items()
     for path in _files(*CRONTABS):
         yield from _of_crontab(path, users=True)
+    users = {entry.pw_name for entry in pwd.getpwall()}
     for path in _files(*USER_CRONTABS):
+        if path.name not in users and not _is_user(path.name):
+            continue  # half-written by crontab, or of a user who has gone: cron skips it
         yield path.name, f"cron jobs in {path}"
         if path.name == "root":  # a user's mistake in his own is no fault of the host's
             yield from _of_crontab(path, users=False)
@@ -95,6 +98,12 @@ def _of_crontab(path: Path, *, users: bool) -> Iterator[tuple[str, str]]:
                         yield target, f"MAILTO in {path}"
             elif users and not silent and not line.startswith("#") and (job := _JOB.match(line)):
                 yield job[1], f"cron jobs in {path}"
+
+
+def _is_user(name: str) -> bool:
+    with suppress(KeyError):
+        return bool(pwd.getpwnam(name))
+    return False
 
 
 def _users() -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from james_client.james.account import recipients
 from james_client.james.recipients import Recipients
 from james_client.run import port
-from james_client.run.domains import arriving
+from james_client.run.domains import arriving, unread
 from james_client.run.names import Reasons, required
 from james_client.run.plan import Plan
 
@@ -66,7 +66,8 @@ def reach(plan: Plan, *, patient: bool = False, coming: Collection[str] = ()) ->
         for domain, said in answered.foreign.items()
     ]
     dying += _refused(names, answered)
-    return Reach(min(len(addresses), LIMIT), tuple(dying), tuple(_notes(answered, addresses)))
+    notes = [*_notes(answered, addresses), *unread(plan)]
+    return Reach(min(len(addresses), LIMIT), tuple(dying), tuple(notes))
 
 
 def required_in_words(plan: Plan) -> str:

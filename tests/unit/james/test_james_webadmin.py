@@ -466,3 +466,29 @@ def test_a_refused_mapping_is_told_from_a_fault(status, error):
     with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match="a loop") as caught:
         WebAdmin(url).put_mapping(mapping)
     assert isinstance(caught.value, RefusedError) is (error is RefusedError)
+
+
+def test_a_password_that_was_told_once_is_known_in_later_answers():
+    """A server that was given the account's password may repeat it to any later question."""
+    long = Secret("a-password-of-some-length-" * 8)
+    answers = {
+        "HEAD /users/bob": (404, ""),
+        "PUT /users/bob": (204, ""),
+        "GET /domains": (500, f'{{"message": "{"x" * 200}{long.reveal()}"}}'),
+    }
+    with fake_webadmin(answers) as (url, _):
+        admin = WebAdmin(url)
+        admin.create_user("bob", long)
+        with pytest.raises(JamesError) as caught:
+            admin.domains()
+    assert "a-password" not in str(caught.value)
+
+
+def test_what_is_no_webadmin_shows_no_secret_either():
+    """It is taken out before the text is cut, for a part of it would not be known any more."""
+    said = json.dumps("x" * 76 + TOKEN.reveal())
+    caught: pytest.ExceptionInfo[JamesError]
+    words = pytest.raises(JamesError, match="is not WebAdmin")
+    with fake_webadmin({"GET /domains": (200, said)}) as (url, _), words as caught:
+        WebAdmin(url, TOKEN).domains()
+    assert "x" + TOKEN.reveal()[:3] not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,16 @@ import psutil
 import pytest
 import run_world
 from cf_world import CF, SUBMIT
+from james_client.mta.process import ProcessError
 from james_client.run import domains
-from james_client.run.domains import arriving, full_name, local_domains, own_names
+from james_client.run.domains import (
+    arriving,
+    full_name,
+    host_domains,
+    local_domains,
+    own_names,
+    unread,
+)
 from james_client.run.plan import Plan
 
 
@@ -81,3 +90,36 @@ def test_a_host_without_sendmail_has_its_name(host: Path) -> None:
     assert own_names(none) == ("box", "box.example.test", "localhost")
     (host / "hosts").unlink()
     assert own_names(none) == ("box", "box.example.test")
+
+
+@pytest.mark.parametrize(("uid", "mode"), [(65534, 0o644), (0, 0o666), (0, 0o640)])
+def test_a_list_of_names_that_is_not_roots_word_is_not_read_and_named(
+    host: Path, uid: int, mode: int
+) -> None:
+    """Who owns the folder may rename there what others wrote, and what others may not read."""
+    path = host / "names"
+    path.write_text("secret-or-somebody-elses.example\n")
+    ours = plan(host, f"Fw{path}".encode())
+    assert "secret-or-somebody-elses.example" in own_names(ours)
+    assert unread(ours) == []
+    os.chown(path, uid, 0)
+    path.chmod(mode)
+    ours = plan(host, f"Fw{path}".encode())
+    assert "secret-or-somebody-elses.example" not in own_names(ours)
+    assert str(path) in unread(ours)[0]
+
+
+def test_a_cf_that_is_not_roots_names_no_domain(host: Path) -> None:
+    theirs = plan(host, submit=SUBMIT.replace(b"Sparse=0", b"Djgmail.com\nSparse=0"))
+    assert "gmail.com" in host_domains(theirs)
+    os.chown(host / "submit.cf", 65534, 65534)
+    theirs = plan(host, submit=b"")
+    with pytest.raises(ProcessError, match="belongs to uid 65534"):
+        host_domains(theirs)
+
+
+def test_macros_that_grow_without_end_have_no_value(host: Path) -> None:
+    more = b"".join(b"D{m%d}%b\n" % (i, b"${m%d}" % (i + 1) * 40) for i in range(6))
+    assert full_name(
+        plan(host, submit=SUBMIT.replace(b"Sparse=0", more + b"D{m6}x\nDj${m0}\nSparse=0"))
+    )

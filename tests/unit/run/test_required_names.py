@@ -97,3 +97,9 @@ def test_what_stays_local_is_not_asked_for(host: Path) -> None:
 def test_what_is_no_job_names_nobody(host: Path, line: str) -> None:
     (host / "crontab").write_text(f"{line}\n")
     assert set(found(host)) == {"postgres", "alice", "carol"}
+
+
+def test_what_crontab_has_half_written_and_who_has_gone_count_for_nobody(host: Path) -> None:
+    for name in ("tmp.AbC123", "gone-user", "www-data"):
+        (host / "crontabs" / name).write_text("@daily run\n")
+    assert set(found(host)) == {"postgres", "alice", "carol", "www-data"}
