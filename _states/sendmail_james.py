@@ -297,8 +297,7 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
     that somebody has, what is his stays. Where he has changed our own lines, or sendmail refuses
     what would be left, all files stay as they are and the comment names them and the command that
     forces it: nothing is guessed. Where James keeps the ports that sendmail listened on before us,
-    the files are given back, but nothing is restarted; the state fails and says what to type.
-    Then what was made on James for aliases is taken away; where he is down the comment names what
+    nothing is changed; the state fails and says what to type. Then what was made on James for aliases is taken away; where he is down the comment names what
     remains.
 
     .. code-block:: yaml
@@ -329,7 +328,10 @@ def account_present(name: str) -> Ret:
         James takes mail from sendmail's account:
           sendmail_james.account_present
     """
-    return account.present(_plan(), test=__opts__["test"])
+    plan = _plan()
+    if _awaits_package(plan):
+        return _unknown_yet(plan)
+    return account.present(plan, test=__opts__["test"])
 
 
 @_state
@@ -353,6 +355,8 @@ def aliases_carried(name: str) -> Ret:
         return _unknown_yet(plan)
     found = carry.look(plan, patient=bool(plan.placed) and not test)
     said: Ret = {"comment": found.summary(test=test)} | found.warnings
+    if found.down and not test and plan.placed == {}:
+        return said | {"warnings": [*said.get("warnings", ()), f"not looked at: {found.unasked}"]}
     if found.blocked:
         # Before the first run sendmail still holds James's port, so a test can't ask.
         return said | {"result": None if test and found.unasked else False}

@@ -68,7 +68,7 @@ def _made_so(plan: Plan, *, test: bool) -> dict[str, Any]:
     if test:
         return _foretold({what: one for what, one in changes.items() if what not in plan.told})
     create(settings, changes)
-    if wrong := in_words(checks(settings, patient=patient)):
+    if wrong := in_words(checks(settings, host_domains(plan), patient=patient)):
         said = "; ".join([*port.strangers(plan), *wrong])
         return {"result": False, "changes": changes, "comment": said}
     user = settings.auth.username if settings.auth else ""

@@ -13,6 +13,7 @@ from james_client.files import back
 from james_client.james.account import answer, checks, in_words
 from james_client.mta import processes
 from james_client.run import owed, port, proof, service
+from james_client.run.domains import host_domains
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.reach import reach
@@ -88,7 +89,7 @@ def _routes(plan: Plan) -> Part:
 
 def _james(plan: Plan) -> Part:
     with port.asking(plan):
-        found = checks(plan.settings, patient=False)
+        found = checks(plan.settings, host_domains(plan), patient=False)
     return {check.what: answer(check) for check in found}, in_words(found)
 
 

@@ -136,9 +136,11 @@ def create(settings: Settings, changes: Changes) -> None:
         admin.set_password(auth.username, auth.password)
 
 
-def checks(settings: Settings, *, patient: bool) -> list[Check]:
-    """Ask James, sending nothing: login, senders, null sender, localhost, a remote recipient.
+def checks(settings: Settings, domains: Sequence[str] = (DOMAIN,), *, patient: bool) -> list[Check]:
+    """Ask James, sending nothing: login, senders, null sender, domains, a remote recipient.
 
+    domains
+        that must be his own
     patient
         wait up to ``account:timeout`` seconds for a James that is just starting
 
@@ -147,7 +149,7 @@ def checks(settings: Settings, *, patient: bool) -> list[Check]:
     james = server(settings)
     questions = Questions(
         senders=("", f"root@{james.helo}"),
-        domains=(DOMAIN,),
+        domains=domains,
         remote=settings.verify.remote_address,
     )
     wait = patience(settings) if patient else 0

@@ -7,9 +7,11 @@ one (sendmail/daemon.c, getrequests; Debian's /etc/init.d/sendmail). So none is 
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -75,10 +77,25 @@ def _forget(plan: Plan, functions: service.Functions) -> None:
     owed.settle(plan)
 
 
+def held(plan: Plan, timeout: float) -> list[str]:
+    """Wait until sendmail's ports of before us are free; return in words who holds them still.
+
+    timeout
+        seconds
+
+    Asked before any file is given back: a submission program that is as it was before us hands its
+    mail to whoever has port 25, without a login, and James would refuse it for good.
+    """
+    wanted = _sockets(plan)
+    return [_cure(one) for one in _held(plan, wanted, timeout)] if wanted else []
+
+
 def _sockets(plan: Plan) -> list[Socket]:
-    """Return where sendmail listened before us."""
+    """Return where sendmail listened before us; the usual port where an earlier form noted none."""
     known = owed.state_file(plan, service.LISTENED)
-    lines = known.read_text().splitlines() if known.exists() else []
+    if not known.exists():
+        return [("0.0.0.0", 25)]
+    lines = known.read_text().splitlines()
     return [(address, int(port)) for address, port in (line.split() for line in lines)]
 
 
@@ -96,10 +113,19 @@ def _held(plan: Plan, wanted: Collection[Socket], timeout: float) -> list[proces
 
 
 def _clashes(one: processes.Listener, wanted: Collection[Socket]) -> bool:
+    mine = _plain(one.address)
     return any(
-        port == one.port and (address == one.address or {address, one.address} & _WILD)
+        port == one.port and (_plain(address) == mine or {_plain(address), mine} & _WILD)
         for address, port in wanted
     )
+
+
+def _plain(address: str) -> str:
+    """Return the IPv4 address of one that is mapped into IPv6, as a JVM's socket has it."""
+    with suppress(ValueError):
+        mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)
+        return address if mapped is None else str(mapped)
+    return address
 
 
 def _holder(one: processes.Listener) -> str:

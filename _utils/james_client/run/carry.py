@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from james_client.changes import Changes
 from james_client.files.lock import locked
 from james_client.james.account import patience, patiently, webadmin
-from james_client.james.line import JamesError
+from james_client.james.line import JamesError, NothingListensError
 from james_client.james.mappings import (
     Arranged,
     JamesMapping,
@@ -22,7 +22,7 @@ from james_client.james.webadmin import RefusedError, WebAdmin
 from james_client.mta.aliases import Alias, Reading, address, shown, without_counterpart
 from james_client.run import made
 from james_client.run.alias_files import reading
-from james_client.run.domains import local_domains
+from james_client.run.domains import full_name, local_domains
 from james_client.run.plan import Plan, RunError
 
 _WAIT = 30.0  # seconds for another run to end
@@ -42,8 +42,8 @@ class Look:
         the pillar's own names
     known
         what James has, None where he was not asked
-    unasked
-        why not
+    unasked, down
+        why not, and whether it is because he is down
     make, remove, keep, stale
         mappings to make and to take away, those noted as ours that stay, and those noted that
         somebody else has taken away and nobody wants any more
@@ -62,6 +62,7 @@ class Look:
     people: dict[str, tuple[str, ...]] = field(default_factory=dict)
     known: Known | None = None
     unasked: str | None = None
+    down: bool = False
     make: Mappings = _NONE
     remove: Mappings = _NONE
     keep: Mappings = _NONE
@@ -144,7 +145,7 @@ def look(plan: Plan, *, patient: bool = False, mode: str | None = None) -> Look:
         try:
             found.known = patiently(admin.known, patience(plan.settings) if patient else 0)
         except JamesError as err:
-            found.unasked = str(err)
+            found.unasked, found.down = str(err), isinstance(err, NothingListensError)
     found.noted = bool(noted.get(url or ""))
     _judge(plan, found, noted.get(url or "", _NONE))
     silent = set(account.acknowledged) if account else set()
@@ -178,7 +179,7 @@ def _judge(plan: Plan, found: Look, ours: Mappings) -> None:
     found.remove = (ours & present) - arranged.wanted
     found.keep = ours & arranged.wanted
     found.stale = ours - present - arranged.wanted
-    found.nameless = _nameless(found.remove, domains)
+    found.nameless = _nameless(found.remove, domains, full_name(plan))
     after = (present | found.make) - found.remove
     lacking = by_name(theirs.wanted - after)
     for name in sorted({*entries, *found.people}):
@@ -190,10 +191,10 @@ def _judge(plan: Plan, found: Look, ours: Mappings) -> None:
     found.elsewhere += _missing(theirs, found)
 
 
-def _nameless(remove: Mappings, domains: Sequence[str]) -> str | None:
+def _nameless(remove: Mappings, domains: Sequence[str], full: str) -> str | None:
     """Refuse to take away what only a name that the resolver does not tell now stands for."""
     gone = {one.source.rpartition("@")[2] for one in remove} - {one.lower() for one in domains}
-    if not gone or any("." in one for one in domains):
+    if not gone or "." in full:
         return None
     return (
         f"this host has no full name now, but mappings were made in {', '.join(sorted(gone))}: "

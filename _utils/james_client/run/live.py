@@ -12,7 +12,7 @@ from james_client.files.candidate import changes as changes_of
 from james_client.files.candidate import check
 from james_client.files.renames import NotPutBack
 from james_client.mta import m4
-from james_client.run import owed, proof
+from james_client.run import owed, proof, service
 from james_client.run.plan import Plan
 from james_client.run.steps import is_credential_map
 from james_client.run.theirs import for_the_way_back
@@ -108,6 +108,7 @@ def backups(plan: Plan) -> list[dict[str, object]]:
 @contextmanager
 def _restart_owed(plan: Plan) -> Iterator[None]:
     """Remember, before files change, that a restart is owed; forget it where none changed."""
+    service.remember_listeners(plan)
     was_owed = owed.is_owed(plan)
     owed.owe(plan)
     try:

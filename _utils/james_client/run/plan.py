@@ -20,6 +20,7 @@ from james_client.files.backups import Store
 from james_client.files.candidate import Candidate
 from james_client.files.ledger import Ledger
 from james_client.files.snapshot import Snapshot, read, read_or_absent
+from james_client.files.walk import MissingDirectory
 from james_client.mc.block import McError, McFile
 from james_client.mta.knobs import turn
 from james_client.mta.processes import uid_of
@@ -352,7 +353,10 @@ class Plan:
         return tuple(sorted({*known, *self.made_by.get(path, ())}))
 
     def _exists(self, path: str) -> bool:
-        return self.data(path) is not None
+        try:
+            return self.data(path) is not None
+        except MissingDirectory:
+            return False
 
 
 @contextmanager

@@ -72,7 +72,6 @@ def restart(plan: Plan, functions: Functions) -> list[str]:
     Raises RunError as `restart_services` does.
     """
     owed.owe(plan)  # whatever the reason, it is owed until it is seen to have worked
-    _remember_listeners(plan)
     for service in _disabled(plan, functions):
         with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
@@ -115,11 +114,11 @@ def end_runners(plan: Plan) -> list[str]:
     return runs.end_runners(processes.look(signs(plan)), plan.platform.services)
 
 
-def _remember_listeners(plan: Plan) -> None:
-    """Note, before the first restart of ours, where sendmail listens."""
-    known = owed.state_file(plan, LISTENED)
-    if known.exists():
+def remember_listeners(plan: Plan) -> None:
+    """Note, before any file of ours is in place, where sendmail listens."""
+    if plan.ledger():
         return
+    known = owed.state_file(plan, LISTENED)
     seen = [one for one in processes.look(signs(plan)).listeners if one.sendmail]
     half = known.with_suffix(".new")
     half.write_text("".join(f"{one.address} {one.port}\n" for one in seen))

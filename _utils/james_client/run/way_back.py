@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from james_client.run import before_us, carry, live, made, owed, service
+from james_client.run import before_us, carry, live, owed, service
+from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 
 _HOLDER = "state.apply"
@@ -39,7 +40,13 @@ def give_back(
 
     Raises FilesError or RunError, with all files as they were.
     """
-    changes = live.go_back(plan, test=wish.test, force=wish.force, holder=_HOLDER)
+    changes = live.go_back(plan, test=True, force=wish.force, holder=_HOLDER)
+    restarts = not wish.test and (changes or owed.is_owed(plan))
+    waits = restarts and not service.is_offline(functions)
+    if waits and (held := before_us.held(plan, wish.timeout)):
+        return {"result": False, "comment": "; ".join(["nothing was changed", *held])}
+    if not wish.test:
+        changes = live.go_back(plan, test=False, force=wish.force, holder=_HOLDER)
     said, wrong = [], []
     if changes or owed.is_owed(plan):
         said = [f"what is ours {_would(wish)} taken out"]
@@ -72,9 +79,9 @@ def _restart(
     if service.is_offline(functions):
         said.append(service.not_restarted(plan, test=False))
         return []
-    now = fresh()
-    done = before_us.restart(now, functions, wish.timeout)
-    if done.wrong and made.made(plan):
-        service.end_runners(now)  # their mail waits, for James will not know the names
+    try:
+        done = before_us.restart(fresh(), functions, wish.timeout)
+    except ERRORS as err:
+        return [str(err)]
     said += done.said
     return done.wrong

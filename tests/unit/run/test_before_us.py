@@ -32,6 +32,7 @@ class Host:
             platform=SimpleNamespace(**facts),
             runs_queues_only=lambda: False,
             queue_user=lambda: "root",
+            ledger=dict,
         )
         self.plan = cast(Plan, plan)
         self.functions: dict[str, Callable[[str], Any]] = {
@@ -51,6 +52,7 @@ class Host:
         return Processes((), self.listeners, ())
 
     def apply(self) -> None:
+        service.remember_listeners(self.plan)
         service.restart(self.plan, self.functions)
 
     def clean(self, timeout: float = 0) -> before_us.Restarted:
@@ -163,3 +165,29 @@ def test_a_sendmail_that_does_not_come_back_is_said(
     assert stays.endswith("kill -9 7")
     assert missing.startswith("sendmail does not listen on port 25; ")
     assert owed.is_owed(one.plan)
+
+
+@pytest.mark.parametrize("address", ["::ffff:127.0.0.1", "::ffff:0.0.0.0", "127.0.0.1"])
+def test_a_socket_of_a_jvm_is_in_the_way_too(host: Any, address: str) -> None:
+    one = host()
+    one.apply()
+    assert before_us.held(one.plan, 0) == []
+    one.listeners = (Listener(25, address, "java", False, 2),)
+    assert "port 25 is held by java (2)" in before_us.held(one.plan, 0)[0]
+
+
+def test_where_an_earlier_form_noted_nothing_the_usual_port_counts(host: Any) -> None:
+    one = host()
+    service.restart(one.plan, one.functions)
+    one.listeners = (JAMES,)
+    assert "port 25 is held by java (2)" in before_us.held(one.plan, 0)[0]
+    assert "sendmail was not restarted" in one.clean().said
+
+
+def test_what_is_noted_is_what_was_before_any_file_of_ours(host: Any) -> None:
+    one = host()
+    one.apply()
+    one.plan.ledger = lambda: {"/etc/mail/sendmail.cf": object()}
+    one.listeners = ()
+    service.remember_listeners(one.plan)
+    assert (one.root / "state" / service.LISTENED).read_text() == "127.0.0.1 25\n"

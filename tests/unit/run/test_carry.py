@@ -202,12 +202,15 @@ def test_a_host_that_lost_its_name_keeps_its_names(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.run()
-    monkeypatch.setattr(carry, "local_domains", lambda _: ("localhost", "h"))
+    # A James elsewhere has a dot in his own name, whatever this host's is.
+    monkeypatch.setattr(carry, "local_domains", lambda _: ("james.example.org", "localhost", "h"))
+    monkeypatch.setattr(carry, "full_name", lambda _: "h")
     with pytest.raises(RunError, match=r"no full name now.*h\.test.*/etc/hosts"):
         world.run()
     assert set(BOB) < world.admin.mappings
     # With another full name it is another host.
     monkeypatch.setattr(carry, "local_domains", lambda _: ("localhost", "new.test"))
+    monkeypatch.setattr(carry, "full_name", lambda _: "new.test")
     world.admin.domains |= {"new.test"}
     world.run()
     assert not {ROOT[1], BOB[1]} & world.admin.mappings
