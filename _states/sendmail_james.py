@@ -297,8 +297,8 @@ def restored(name: str, force: bool = False, timeout: int = before_us.TIMEOUT) -
     that somebody has, what is his stays. Where he has changed our own lines, or sendmail refuses
     what would be left, all files stay as they are and the comment names them and the command that
     forces it: nothing is guessed. Where James keeps the ports that sendmail listened on before us,
-    nothing is changed; the state fails and says what to type. Then what was made on James for aliases is taken away; where he is down the comment names what
-    remains.
+    nothing is changed; the state fails and says what to type. Then what was made on James for
+    aliases is taken away; where he is down the comment names what remains.
 
     .. code-block:: yaml
 

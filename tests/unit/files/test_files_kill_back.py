@@ -21,6 +21,7 @@ def plan(world: World) -> Plan:
     facts = {"backups": world.backups, "lock": world.root / "lock", "state_dir": world.root / "var"}
     none = {"generated": (), "mc": "", "submit_mc": "", "sendmail": "/nonexistent"}
     no_mc = {"managed_mcs": list, "rebuildable_mcs": list, "generated": list}
+    no_mc["ledger"] = lambda: {"a file": "was placed"}
     return cast(Plan, SimpleNamespace(platform=SimpleNamespace(**facts, **none), **no_mc))
 
 
