@@ -16,9 +16,9 @@ from james_client.scrub import Reveals
 
 LARGEST = "messages may be as large as sendmail takes them"
 MECHANISMS = ("LOGIN", "PLAIN")
-_NOBODY = "nosuch-sendmail-james-check"
+NOBODY = "nosuch-sendmail-james-check"  # a user that no host has
 _NO_SENDER = Reply(0, "the sender was refused")
-_NOWHERE = f"{_NOBODY}.invalid"  # no host's name, ever (RFC 2606, 2)
+_NOWHERE = f"{NOBODY}.invalid"  # no host's name, ever (RFC 2606, 2)
 
 _PLAIN = "<plainAuthEnabled>true</plainAuthEnabled>"
 _ANNOUNCE = "<announce>always</announce>"
@@ -120,7 +120,7 @@ def dialogue(server: Server, login: Login | None, questions: Questions) -> list[
     secrets = () if login is None else (login.password,)
     with conversation(server, secrets) as talk:
         checks = [_greeting_check(server, talk)]
-        asked = {name: f"{_NOBODY}@{name}" for name in (*questions.domains, _NOWHERE)}
+        asked = {name: f"{NOBODY}@{name}" for name in (*questions.domains, _NOWHERE)}
         before = {name: _recipient(talk, "", address) for name, address in asked.items()}
         checks.append(_second_check(server, secrets))
         if talk.encrypted:
@@ -262,7 +262,7 @@ def _mail_checks(
     taken = next((sender for sender, check in asked.items() if check.ok), None)
     after = dict(before)
     if taken is not None:
-        after |= {n: _recipient(talk, taken, f"{_NOBODY}@{n}") for n in questions.domains}
+        after |= {n: _recipient(talk, taken, f"{NOBODY}@{n}") for n in questions.domains}
     for name, own in _own(questions, before, after).items():
         said = str(after[name])
         what = f"domain {name} is James's own"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from james_client.james.dialogue import MECHANISMS, Login
+from james_client.james.dialogue import MECHANISMS, NOBODY, Login
 from james_client.james.line import JamesError
 from james_client.james.smtp import Reply, Server, Talk, conversation
 
 _GROUP = 20  # recipients of one transaction: fewer than any server's limit
-_NOBODY = "nosuch-sendmail-james-check"
 
 
 @dataclass
@@ -50,7 +49,7 @@ def ask(server: Server, login: Login | None, addresses: Sequence[str]) -> Recipi
     """
     found = Recipients()
     domains = list(dict.fromkeys(_domain(address) for address in addresses))
-    nobodies = [f"{_NOBODY}@{domain}" for domain in domains]
+    nobodies = [f"{NOBODY}@{domain}" for domain in domains]
     with conversation(server, () if login is None else (login.password,)) as talk:
         before = dict(zip(domains, _replies(talk, nobodies), strict=True))
         after = before
