@@ -7,7 +7,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import psutil
 import pytest
 from james_client.mta import processes
 from james_client.mta.processes import Signs, look, wait_for_runners
+from mta_world import eventually
 
 SENDMAIL = "/usr/sbin/sendmail"
 SIGNS = Signs(SENDMAIL, "root", "smmsp")
@@ -99,15 +99,6 @@ def is_gone(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def eventually(true: Callable[[], Any]) -> Any:
-    """Wait until something is true, and give it."""
-    deadline = time.monotonic() + 60
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 def wrong(signs: Signs = SIGNS) -> list[str]:

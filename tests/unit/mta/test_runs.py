@@ -10,19 +10,18 @@ import re
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from james_client.mta import runs
 from james_client.mta.processes import Processes, Signs, is_gone, look
 from james_client.mta.runs import end_runners
+from mta_world import eventually
 from support.fake_james import FakeJames, fake_james
 
 SENDMAIL = "/usr/sbin/sendmail"
@@ -33,15 +32,6 @@ SERVICE = "test"
 pytestmark = pytest.mark.skipif(
     not Path(SENDMAIL).exists() or os.geteuid() != 0, reason="needs root and sendmail"
 )
-
-
-def eventually(true: Callable[[], Any]) -> Any:
-    """Wait until something is true, and give it."""
-    deadline = time.monotonic() + 60
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 @dataclass(frozen=True)
