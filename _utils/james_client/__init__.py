@@ -3,7 +3,8 @@
 Each folder is a room. A module imports from its own room, from rooms below it and from the ground;
 never from above, and from no other module a name that begins with an underscore.
 
-    answers   what one can ask of a host: status, routes, drift, account, probe
+    answers   what one can ask of a host: check, status, routes, drift, account, probe
+    verdict   what is wrong with a host, cause by cause, and what cures it
     run       one run: pillar to plan, the steps, the proof, the way live, the restart
     james     talk to James: SMTP without sending, WebAdmin, sendmail's account there
     mta       talk to sendmail and m4: processes, routes, queues, the platform's knobs

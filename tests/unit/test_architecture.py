@@ -21,7 +21,8 @@ BELOW = {
     "mta": {"wishes"},
     "james": {"wishes"},
     "run": {"wishes", "cf", "mc", "files", "mta", "james"},
-    "answers": {"wishes", "cf", "mc", "files", "mta", "james", "run"},
+    "verdict": {"wishes", "cf", "mc", "files", "mta", "james", "run"},
+    "answers": {"wishes", "cf", "mc", "files", "mta", "james", "run", "verdict"},
 }
 PURE = {"wishes", "cf", "mc"}
 IMPURE = {"os", "pathlib", "pwd", "shutil", "socket", "subprocess", "tempfile", "psutil", "salt"}
