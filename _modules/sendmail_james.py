@@ -14,6 +14,7 @@ from typing import Any
 # Modules only: Salt's loader would take an imported function for one of ours.
 from james_client.answers import account as account_report
 from james_client.answers import aliases as alias_report
+from james_client.answers import check as verdict
 from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
@@ -286,15 +287,53 @@ def preflight() -> dict[str, Any]:
     return report
 
 
+def check(perfdata: bool = False) -> str:
+    """Say in one line whether mail moves: ``OK``, ``WARNING`` or ``CRITICAL``, why, and the cure.
+
+    perfdata
+        add the numbers for Nagios and Icinga
+
+    The exit code is 0, 1 or 2, and 3 for ``UNKNOWN``, where there is nothing to look at. Takes
+    pillar ``watch:timeout`` seconds at most, starts no process and changes nothing.
+
+    .. code-block:: bash
+
+        salt-call --retcode-passthrough sendmail_james.check
+    """
+    try:
+        line, retcode = _check(perfdata)
+    except (CommandExecutionError, SaltInvocationError) as err:
+        line, retcode = verdict.unknown(err), verdict.UNKNOWN
+    __context__["retcode"] = retcode
+    return str(line)
+
+
 @_command
-def status() -> dict[str, Any]:
-    """Show on one page how the host is, what is wrong, and what to do next.
+def _check(perfdata: bool) -> tuple[str, int]:
+    plan, mistakes = load.load_known(__salt__, __pillar__, __grains__, __opts__, __context__)
+    found = verdict.check(plan, mistakes)
+    return verdict.line(found, perfdata=perfdata), int(verdict.level_of(found))
+
+
+@_command
+def status(verbose: bool = False) -> dict[str, Any]:
+    """Show on one page what is wrong, causes first, each with the command that cures it.
+
+    verbose
+        with each part of the host as it is, and all that is wrong
+
+    Returns ``{"verdict": "OK" | "WARNING" | "CRITICAL", "wrong": [...], "next": …}``; the exit code
+    is that of ``check``.
 
     .. code-block:: bash
 
         salt-call sendmail_james.status
+        salt-call sendmail_james.status verbose=True
     """
-    return page.status(_plan())
+    plan, mistakes = load.load_known(__salt__, __pillar__, __grains__, __opts__, __context__)
+    found = page.status(plan, mistakes, verbose=verbose)
+    __context__["retcode"] = page.LEVELS[found["verdict"]]
+    return found
 
 
 @_command

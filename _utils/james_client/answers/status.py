@@ -1,61 +1,90 @@
-"""Show on one page how a host is, what is wrong, and what to do next."""
+"""Show on one page what is wrong with a host, causes first, each with the command that cures it."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from james_client.answers import waiting
-from james_client.answers.unread import unread
+from james_client.answers.check import level_of
 from james_client.files import back
-from james_client.james.account import answer, checks, in_words
+from james_client.james.account import answer, checks
 from james_client.mta import processes
-from james_client.run import owed, port, proof, service
+from james_client.run import port, proof, service
 from james_client.run.domains import host_domains
-from james_client.run.load import ERRORS
+from james_client.run.load import ERRORS, require_sendmail
 from james_client.run.plan import Plan
 from james_client.run.reach import reach
 from james_client.run.whole import drift
+from james_client.verdict import waiting
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level, Verdict
+from james_client.verdict.judge import judge
+from james_client.verdict.unread import unread
 
-Part = tuple[Any, list[str]]
-"""What a part of the page shows, and what is wrong there, in words."""
+TIMEOUT = 60.0  # seconds
+_SHOWN = 6  # findings, and mailboxes: the page is for one screen
+_NOTHING = "nothing to do"
+LEVELS = {level.name: int(level) for level in Level}
+"""The exit code of each verdict."""
 
 
-def status(plan: Plan) -> dict[str, Any]:
-    """Return one page on this host: each thing as it is, what is wrong, what to do next."""
-    page: dict[str, Any] = {}
-    wrong: list[str] = []
-    for title, look in PARTS.items():
-        try:
-            page[title], found = look(plan)
-        except ERRORS as err:
-            page[title], found = f"not known: {err}", [f"{title}: {err}"]
-        wrong += found
-    page["wrong"] = wrong
-    page["next"] = _next_step(page, wrong)
+def status(plan: Plan, mistakes: Sequence[str] = (), *, verbose: bool = False) -> dict[str, Any]:
+    """Return the page.
+
+    mistakes
+        of the pillar, whose keys the plan has at their defaults
+    verbose
+        with each part of the host as it is
+    """
+    require_sendmail(plan)
+    found = judge(Evidence(plan, TIMEOUT, mistakes), deep=True)
+    page = summary(found, all_=verbose)
+    if verbose:
+        page |= {title: _part(look, plan) for title, look in PARTS.items()}
     return page
 
 
-def _listeners(plan: Plan) -> Part:
+def summary(found: Verdict, *, all_: bool = False) -> dict[str, Any]:
+    """Return a verdict as people read it: how bad, what is wrong, what to type next.
+
+    all_
+        leave nothing out
+    """
+    shown = found.findings if all_ else found.findings[:_SHOWN]
+    page: dict[str, Any] = {"verdict": level_of(found).name}
+    page["wrong"] = [_in_words(one) for one in shown]
+    if left := len(found.findings) - len(shown):
+        page["wrong"].append(f"{left} more: salt-call sendmail_james.status verbose=True")
+    if found.unseen:
+        page["not seen"] = list(found.unseen if all_ else found.unseen[:_SHOWN])
+    page["next"] = found.findings[0].cure if found.findings else _NOTHING
+    return page
+
+
+def _in_words(one: Finding) -> str:
+    return f"{one.level.name} {one.cause}: {one.said}" + f": {one.cure}" * bool(one.cure)
+
+
+def _part(look: Callable[[Plan], Any], plan: Plan) -> Any:
+    try:
+        return look(plan)
+    except ERRORS as err:
+        return f"not known: {err}"
+
+
+def _listeners(plan: Plan) -> dict[str, str]:
     seen = processes.look(service.signs(plan)).listeners
-    return {f"{one.address}:{one.port}": one.program or "not seen" for one in seen}, []
+    return {f"{one.address}:{one.port}": one.program or "not seen" for one in seen}
 
 
-def _runners(plan: Plan) -> Part:
+def _runners(plan: Plan) -> dict[str, bool]:
     seen = processes.look(service.signs(plan))
-    wrong = []
-    if owed.is_owed(plan):
-        wrong.append(f"files went live and sendmail was not restarted yet: {plan.platform.restart}")
-    if plan.runs_queues_only():
-        wrong += seen.wrong(programs=plan.has_programs_queue()) + seen.strays()
-    else:
-        wrong += seen.waiting()
-    return {"queue": seen.queue_runner, "programs' queue": seen.programs_runner}, wrong
+    return {"queue": seen.queue_runner, "programs' queue": seen.programs_runner}
 
 
-def _files(plan: Plan) -> Part:
+def _files(plan: Plan) -> dict[str, str]:
     """Show mode, owner and our own knowledge of each file."""
     known = back.status(plan.platform.backups)
     found = {}
@@ -66,65 +95,55 @@ def _files(plan: Plan) -> Part:
             continue
         said = f"{stat.S_IMODE(seen.st_mode):04o} {seen.st_uid}:{seen.st_gid}"
         found[path] = f"{said}, {known.get(path, 'never touched by us')}"
-    return found, []
+    return found
 
 
-def _drift(plan: Plan) -> Part:
-    found = drift(plan)
-    return found, [f"{path} differs from the pillar" for path in found]
-
-
-def _routes(plan: Plan) -> Part:
+def _routes(plan: Plan) -> dict[str, str]:
     shown: dict[str, str] = {}
-    wrong: list[str] = []
     forms = proof.address_forms(plan.settings)
     for path in plan.cf_paths():
         lost = {f"{a} by {path}": why for a, why in proof.lost(path, plan, forms).items()}
-        shown |= lost | {
-            path: f"{len(forms) - len(lost)} of {len(forms)} address forms reach James"
-        }
-        wrong += [f"{address}: {why}" for address, why in lost.items()]
-    return shown, wrong
+        said = f"{len(forms) - len(lost)} of {len(forms)} address forms reach James"
+        shown |= lost | {path: said}
+    return shown
 
 
-def _james(plan: Plan) -> Part:
+def _james(plan: Plan) -> dict[str, str]:
     with port.asking(plan):
         found = checks(plan.settings, host_domains(plan), patient=False)
-    return {check.what: answer(check) for check in found}, in_words(found)
+    return {check.what: answer(check) for check in found}
 
 
-def _names(plan: Plan) -> Part:
+def _names(plan: Plan) -> Any:
     if not plan.settings.verify.names:
-        return "not looked at: verify:names is false", []
+        return "not looked at: verify:names is false"
     found = reach(plan)
-    return {"addresses asked": found.asked, "not proved": list(found.notes)}, found.wrong
+    return {"addresses asked": found.asked, "not proved": list(found.notes)}
 
 
-def _rebuild(plan: Plan) -> Part:
+def _unread(plan: Plan) -> dict[str, Any]:
+    found = unread(plan)
+    shown: dict[str, Any] = {str(box.path): str(box) for box in found.dead}
+    shown |= {str(box.path): str(box) for box in found.boxes[:_SHOWN]}
+    if len(found.boxes) > _SHOWN:
+        shown["other mailboxes"] = len(found.boxes) - _SHOWN
+    return shown
+
+
+def _rebuild(plan: Plan) -> dict[str, str]:
     found = {path: "; ".join(lost) for path, lost in proof.lost_by_rebuild(plan).items()}
-    shown = {path: lost or "the same" for path, lost in found.items()}
-    return shown, [
-        f"a rebuild of {path} would lose: {lost}" for path, lost in found.items() if lost
-    ]
+    return {path: lost or "the same" for path, lost in found.items()}
 
 
-def _next_step(page: dict[str, Any], wrong: list[str]) -> str:
-    if not wrong:
-        return "nothing to do"
-    if page["differs from the pillar"]:
-        return "salt-call state.apply sendmail_james test=True, then without test=True"
-    return wrong[0]
-
-
-PARTS: dict[str, Callable[[Plan], Part]] = {
+PARTS: dict[str, Callable[[Plan], Any]] = {
     "listeners": _listeners,
     "queue runners": _runners,
     "files": _files,
-    "differs from the pillar": _drift,
+    "differs from the pillar": drift,
     "routes": _routes,
     "waiting": waiting.look,
     "James": _james,
     "names": _names,
-    "mail nobody reads": unread,
+    "mail nobody reads": _unread,
     "after a rebuild": _rebuild,
 }

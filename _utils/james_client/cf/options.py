@@ -63,6 +63,7 @@ OPTIONS = {
         Option("DeadLetterDrop", 3),
         Option("HelpFile", 8),
         Option("MaxMessageSize", 5),
+        Option("QueueDirectory", 6, letter="Q"),
         Option("RunAsUser", 2),
         Option("UseMSP", 4),
     )

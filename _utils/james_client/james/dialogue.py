@@ -37,7 +37,7 @@ _NO_USER = (
     "James's users: none has this name and password. PUT /users/{}?force at WebAdmin with the "
     'body {{"password": …}}; with <enableVirtualHosting> the name is one with @domain'
 )
-_IDENTITY = "smtpserver.xml: <verifyIdentity>false</verifyIdentity> (relaxed, of 3.9, is no help)"
+IDENTITY = "smtpserver.xml: <verifyIdentity>false</verifyIdentity> (relaxed, of 3.9, is no help)"
 _SENDER_DOMAIN = (
     "the sender's domain: James's DNS has to have an MX for it; or smtpserver.xml: take out "
     f'<handler class="{_FAST}.ValidSenderDomainHandler"/>'
@@ -324,7 +324,7 @@ def _sender_check(talk: Talk, sender: str) -> Check:
     reply = talk.ask(f"MAIL FROM:<{sender}>")
     talk.ask("RSET")
     if reply.code == 503 or "5.7" in reply.text:
-        change = _IDENTITY
+        change = IDENTITY
     else:
         change = _SENDER_DOMAIN if "MX" in reply.text else _SENDER
     return _check(f"sender {sender}" if sender else "null sender", reply, change)

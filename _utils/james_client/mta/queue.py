@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import heapq
 import os
 import re
 import stat
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -141,6 +144,86 @@ def ages(folders: Sequence[str]) -> list[Aged]:
             heads = (_read(place, name) for place in places.values() for name in _controls(place))
             found += [aged for head in heads if (aged := _aged(head))]
     return sorted(found, key=lambda one: one.submitted)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One queued message as its control file says: its age, its last reason, how often tried."""
+
+    id: str
+    age: Aged
+    reason: str
+    tries: int
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What a short look into a queue has shown, by its files alone.
+
+    total
+        how many messages wait; at least so many where `whole` is false
+    read
+        the oldest of them, the oldest first
+    """
+
+    total: int
+    read: tuple[Held, ...]
+    whole: bool
+
+    def reasons(self) -> dict[str, int]:
+        """Return how many of the messages that were read wait for each reason, most first."""
+        return dict(Counter(one.reason for one in self.read if one.tries).most_common())
+
+
+def glimpse(folders: Sequence[str], limit: int, seconds: float) -> Glimpse:
+    """Count the messages of a queue, and read the oldest, starting no process.
+
+    limit
+        how many files are read at most
+    seconds
+        after which counting and reading end with what there is
+
+    The oldest are the first by name: a queue identifier begins with its time (assign_queueid() in
+    sendmail's queue.c). Raises OSError where a folder cannot be read.
+    """
+    until, total, whole = time.monotonic() + seconds, 0, True
+    read: list[Held] = []
+    for folder in folders:
+        with _places(Path(folder)) as places:
+            if not places:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+            for place in places.values():
+                names, all_ = _count(place, until)
+                total, whole = total + len(names), whole and all_
+                for name in heapq.nsmallest(limit, names):
+                    if time.monotonic() >= until:
+                        whole = False
+                        break
+                    if held := _held(name, _read(place, name)):
+                        read.append(held)
+    read.sort(key=lambda one: one.age.submitted)
+    return Glimpse(total, tuple(read[:limit]), whole)
+
+
+def _count(place: int, until: float) -> tuple[list[str], bool]:
+    """Return the control files of an open folder, and whether these are all."""
+    names: list[str] = []
+    with os.scandir(place) as entries:
+        for number, entry in enumerate(entries):
+            if not number % 1000 and time.monotonic() >= until:
+                return names, False
+            if entry.name.startswith("qf") and len(entry.name) > 2:
+                names.append(entry.name)
+    return names, True
+
+
+def _held(name: str, head: bytes) -> Held | None:
+    age = _aged(head)
+    if age is None:
+        return None  # delivered meanwhile, or still being written
+    reason, tries = (re.search(rb"(?m)^%b(.*)$" % letter, head) for letter in (b"M", b"N"))
+    said = scrub(reason[1].decode("utf-8", "replace")) if reason else "no reason noted"
+    return Held(name[2:], age, said, int(tries[1]) if tries and tries[1].isdigit() else 0)
 
 
 def _aged(head: bytes) -> Aged | None:

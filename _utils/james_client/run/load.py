@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from james_client.james.peer import first_unprivileged_port, is_here
 from james_client.run.plan import Plan, RunError
 from james_client.scrub import scrub_all
 from james_client.wishes import read, settings
+from james_client.wishes.mistakes import SettingsError
 from james_client.wishes.platform import select
 from james_client.wishes.secret import Secret
+from james_client.wishes.settings import Settings
 
 ERRORS = (ClientError, CommandExecutionError, OSError)
 """Ours, Salt's, and the system's own where it speaks for itself."""
@@ -41,17 +44,52 @@ def load_plan(
 
     Raises SettingsError with all the pillar's mistakes, PlatformError for an unknown platform.
     """
-    saltenv = opts.get("saltenv") or "base"
-    defaults = _data_file(functions, "defaults", saltenv)
-    wishes = read.load(
-        read.own(pillar),
-        defaults,
+    load_ = _loading(functions, opts)
+    return _planned(load_(read.own(pillar)), functions, grains, opts, context)
+
+
+def load_known(
+    functions: Functions,
+    pillar: Mapping[str, Any],
+    grains: Mapping[str, Any],
+    opts: Mapping[str, Any],
+    context: MutableMapping[str, Any],
+) -> tuple[Plan, tuple[str, ...]]:
+    """Return a plan for a look at this host though its pillar may have mistakes, and the mistakes.
+
+    Raises RunError where Salt could not make the pillar, PlatformError for an unknown platform.
+    """
+    if said := pillar.get("_errors"):
+        raise RunError(f"the pillar could not be made: {'; '.join(map(str, said))[:300]}")
+    wrong: tuple[str, ...] = ()
+    try:
+        own = read.own(pillar)
+    except SettingsError as err:
+        own, wrong = None, err.mistakes
+    wishes, mistakes = read.load_known(own, _loading(functions, opts))
+    return _planned(wishes, functions, grains, opts, context), (*wrong, *mistakes)
+
+
+def _loading(functions: Functions, opts: Mapping[str, Any]) -> Callable[[Any], Settings]:
+    """Return what checks a pillar and fills in the defaults."""
+    return partial(
+        read.load,
+        defaults=_data_file(functions, "defaults", opts),
         resolve=functions["sdb.get"],
         unprivileged_from=first_unprivileged_port(),
         is_here=is_here,
     )
+
+
+def _planned(
+    wishes: Settings,
+    functions: Functions,
+    grains: Mapping[str, Any],
+    opts: Mapping[str, Any],
+    context: MutableMapping[str, Any],
+) -> Plan:
     context[SECRETS] = wishes.secrets
-    platforms = _data_file(functions, "platforms", saltenv)
+    platforms = _data_file(functions, "platforms", opts)
     return Plan(wishes, select(platforms, grains, wishes.lookup))
 
 
@@ -78,7 +116,8 @@ def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:
                 yield Secret(value)
 
 
-def _data_file(functions: Functions, name: str, saltenv: str) -> dict[str, Any]:
+def _data_file(functions: Functions, name: str, opts: Mapping[str, Any]) -> dict[str, Any]:
+    saltenv = opts.get("saltenv") or "base"
     url = f"salt://sendmail_james/{name}.yaml"
     text = functions["cp.get_file_str"](url, saltenv=saltenv)
     if not text:

@@ -70,6 +70,13 @@ def why_silent(plan: Plan, error: JamesError) -> str:
     return str(error)
 
 
+def start_james(plan: Plan) -> str:
+    """Return how James is started: a command where he is a unit of this host."""
+    if not _is_here(plan):
+        return f"start James on {plan.settings.relay.host}"
+    return _start()
+
+
 def _start() -> str:
     if any(unit.exists() for unit in _UNITS):
         return "systemctl restart james"
@@ -77,11 +84,15 @@ def _start() -> str:
 
 
 def _holders(plan: Plan) -> list[processes.Listener]:
-    relay = plan.settings.relay
-    if not (relay.loopback or is_here(relay.host)):
+    if not _is_here(plan):
         return []
-    found = processes.look(signs(plan), ports=(relay.port,)).listeners
+    found = processes.look(signs(plan), ports=(plan.settings.relay.port,)).listeners
     return [one for one in found if _is_loopback(one.address)]
+
+
+def _is_here(plan: Plan) -> bool:
+    relay = plan.settings.relay
+    return relay.loopback or is_here(relay.host)
 
 
 def _is_loopback(address: str) -> bool:

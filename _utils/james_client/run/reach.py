@@ -14,7 +14,7 @@ from james_client.run.plan import Plan
 
 LIMIT = 2000  # questions, so that a host with very many users is not asked about for long
 _SHOWN = 30  # names, of which a return tells each
-_CURE = (
+CURE = (
     "let James have them: users or groups of his, account:aliases: carry, account:people; or "
     "name what may be lost in account:acknowledged (pillar sendmail_james)"
 )
@@ -39,7 +39,7 @@ class Reach:
     @property
     def wrong(self) -> list[str]:
         """Return what is wrong, with the cure at its end."""
-        return [*self.dying, _CURE] if self.dying else []
+        return [*self.dying, CURE] if self.dying else []
 
 
 def reach(plan: Plan, *, patient: bool = False, coming: Collection[str] = ()) -> Reach:

@@ -23,6 +23,7 @@ from james_client.files.snapshot import Snapshot
 from james_client.files.walk import MissingDirectory
 from james_client.mta.knobs import turn
 from james_client.run.plan import Plan, RunError
+from james_client.wishes.secret import Secret
 from james_client.wishes.settings import Auth
 
 _CREDENTIAL_MAP = re.compile(rb'user\t"U:[^\n]*"\nrealm\t"R:[^\n]*"\npassword\t"P=[^\n]*"\n?')
@@ -216,6 +217,18 @@ def credential_map(auth: Auth) -> bytes:
     password = base64.b64encode(auth.password.reveal().encode()).decode()
     lines = {"user": f"U:{auth.username}", "realm": f"R:{auth.realm}", "password": f"P={password}"}
     return "".join(f'{key}\t"{value}"\n' for key, value in lines.items()).encode()
+
+
+def read_credentials(data: bytes) -> tuple[str, Secret] | None:
+    """Return user and password of a credential file of ours; None of anything else."""
+    if not is_credential_map(data):
+        return None
+    found = dict(line.split(b"\t", 1) for line in data.splitlines())
+    try:
+        password = base64.b64decode(found[b"password"][3:-1], validate=True).decode()
+        return found[b"user"][3:-1].decode(), Secret(password)
+    except ValueError:
+        return None
 
 
 def is_credential_map(data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -62,6 +63,56 @@ def load(
     _refuse_unread(defaults)
     reader = _Reader(defaults, resolve, unprivileged_from, is_here)
     return reader.read({} if pillar is None else pillar)
+
+
+def load_known(pillar: Any, load_: Callable[[Any], Settings]) -> tuple[Settings, tuple[str, ...]]:
+    """Return what a pillar with mistakes means without them, and the mistakes.
+
+    pillar
+        what stands under ``sendmail_james``
+    load_
+        ``load`` with all but its first argument
+
+    A key with a mistake has its default; a section that lacks a key, or is none, is left out.
+    """
+    mistakes: tuple[str, ...] = ()
+    known = copy.deepcopy(pillar) if isinstance(pillar, Mapping) else pillar
+    while True:
+        try:
+            return load_(known), mistakes
+        except SettingsError as err:
+            if known == {}:
+                raise  # the formula's own defaults are wrong
+            mistakes = mistakes or err.mistakes
+            known = _without(known, [line.partition(": ")[0] for line in err.mistakes])
+
+
+def _without(pillar: Any, paths: Collection[str]) -> Any:
+    """Return a pillar without what stands at some paths: less than it was, or nothing at all."""
+    if not isinstance(pillar, Mapping):
+        return {}
+    left = {name: pillar[name] for name in (*SECTIONS, "lookup") if name in pillar}
+    for path in paths:
+        section, key = (*path.split(":")[1:3], "", "")[:2]
+        part = left.get(section)
+        if not isinstance(part, Mapping):
+            left.pop(section, None)
+        elif key:
+            found = {name: value for name, value in part.items() if name != key}
+            _put(left, section, found, was=part)
+        elif section:
+            known = PLATFORM_FACTS if section == "lookup" else SECTIONS[section][1]
+            # an unknown key, of which a mistake does not say which
+            _put(left, section, {name: part[name] for name in known if name in part}, was=part)
+    return {} if left == pillar else left
+
+
+def _put(pillar: dict[str, Any], section: str, part: Any, *, was: Any) -> None:
+    """Put what is left of a section in its place; it goes where that is all that was there."""
+    if part == was:
+        del pillar[section]
+    else:
+        pillar[section] = part
 
 
 def _refuse_unread(defaults: Mapping[str, Any]) -> None:

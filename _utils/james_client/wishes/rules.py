@@ -30,6 +30,7 @@ def contradictions(
         yield from _login(built)
         yield from _port(built, unprivileged_from, is_here)
     yield from _account(built)
+    yield from _watch(built)
 
 
 def _wrong(key: str, wanted: str, value: Any) -> str:
@@ -125,3 +126,14 @@ def _account(built: Built) -> Iterator[str]:
     sends = (wishes or token or password) and auth.get("allow_cleartext") is not True
     if sends and url and allowed.is_cleartext(url):
         yield _wrong("account:webadmin", "https, or auth:allow_cleartext: true", url)
+
+
+def _watch(built: Built) -> Iterator[str]:
+    """Refuse a threshold of "critical" below that of "warning"."""
+    watch = built["watch"]
+    if watch.get("count_critical", 10**6) < watch.get("count_warning", 0):
+        warning = watch["count_warning"]
+        yield _wrong("watch:count_critical", f"{warning} or more", watch["count_critical"])
+    first, last = watch.get("oldest_warning"), watch.get("oldest_critical")
+    if first and last and allowed.seconds(last) < allowed.seconds(first):
+        yield _wrong("watch:oldest_critical", f"{first} or more", last)

@@ -119,6 +119,17 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Say when what waits in a queue is a warning, and when critical; a check's seconds."""
+
+    oldest_warning: str
+    oldest_critical: str
+    count_warning: int
+    count_critical: int
+    timeout: int
+
+
+@dataclass(frozen=True)
 class Mc:
     """Say whether the mc is kept in step: ``auto``, true or false."""
 
@@ -136,6 +147,7 @@ class Settings:
     auth: Auth | None
     account: Account | None
     verify: Verify
+    watch: Watch
     mc: Mc
     lookup: Mapping[str, Any]
 
@@ -219,6 +231,16 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "diff": check_bool,
             "local_user": allowed.check_local_part,
             "remote_address": allowed.check_remote_address,
+        },
+    ),
+    "watch": (
+        Watch,
+        {
+            "oldest_warning": allowed.interval(_YEAR),
+            "oldest_critical": allowed.interval(_YEAR),
+            "count_warning": integer(1, 10**6),
+            "count_critical": integer(1, 10**6),
+            "timeout": integer(1, 60),
         },
     ),
     "mc": (Mc, {"manage": one_of("auto", True, False)}),

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from cf_world import CF, DAEMON
-from james_client.answers.waiting import duration, patience
 from james_client.cf import timeouts
 from james_client.cf.text import Cf
 from james_client.mta.queue import Aged
+from james_client.verdict.waiting import patience
+from james_client.verdict.words import duration
 
 DAY, HOUR = 86400, 3600
 NOW = 1_800_000_000.0

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 import run_world
 from cf_world import CF
-from james_client.answers import unread as room
-from james_client.answers.unread import unread
 from james_client.run.plan import Plan
+from james_client.verdict import unread as room
+from james_client.verdict.unread import unread
 
 HUB = b"DHesmtp:localhost\n"
 TAKEN = 1_700_000_000.0  # when sendmail.cf last changed

@@ -1,0 +1,53 @@
+"""Tell by the pillar and the files what differs from what is wanted, and where mail would go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from james_client.run import proof
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.words import APPLY, some
+
+
+def _mistakes(seen: Evidence) -> Iterator[Finding]:
+    for said in seen.mistakes:
+        yield Finding("pillar-mistake", Level.CRITICAL, said, said.partition(": ")[0])
+
+
+def _drift(seen: Evidence) -> Iterator[Finding]:
+    if found := seen.drift:
+        said = f"{some(list(found))} not as the pillar says"
+        yield Finding("drift", Level.WARNING, said, APPLY)
+
+
+def _routes(seen: Evidence) -> Iterator[Finding]:
+    forms = proof.address_forms(seen.plan.settings)
+    for path in seen.plan.cf_paths():
+        lost = proof.lost(path, seen.plan, forms)
+        for address, why in lost.items():
+            yield Finding("routes", Level.CRITICAL, f"{address} by {path}: {why}", APPLY)
+
+
+def _rebuild(seen: Evidence) -> Iterator[Finding]:
+    for path, lost in proof.lost_by_rebuild(seen.plan).items():
+        if lost:
+            said = f"a rebuild of {path} would lose: {'; '.join(lost)}"
+            yield Finding("rebuild-would-lose", Level.WARNING, said, APPLY)
+
+
+FIRST = (
+    Cause(
+        "pillar-mistake",
+        Level.CRITICAL,
+        (),
+        _mistakes,
+        explains=("drift", "no-credentials", "wrong-password", "names-unknown", "routes"),
+    ),
+)
+CAUSES = (
+    Cause("drift", Level.WARNING, (), _drift),
+    Cause("routes", Level.CRITICAL, (), _routes, deep=True),
+    Cause("rebuild-would-lose", Level.WARNING, (), _rebuild, deep=True),
+)

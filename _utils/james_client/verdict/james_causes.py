@@ -1,0 +1,222 @@
+"""Tell by what James answers, or who answers in his place, why mail does not move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from james_client.james.account import checks
+from james_client.james.dialogue import IDENTITY
+from james_client.james.line import JamesError, NothingListensError, PeerError
+from james_client.run import port
+from james_client.run.domains import host_domains
+from james_client.run.reach import CURE
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.words import APPLY, some
+
+_PREFLIGHT = "salt-call sendmail_james.preflight"
+_CREATE = "salt-call sendmail_james.account create=True"
+
+
+def _where(seen: Evidence) -> str:
+    relay = seen.plan.settings.relay
+    return f"{relay.host}:{relay.port}"
+
+
+def _failure(seen: Evidence) -> JamesError | None:
+    """Return why James could not be talked to, None where he could."""
+    try:
+        _ = seen.pulses
+    except JamesError as err:
+        return err
+    return None
+
+
+def _down(seen: Evidence) -> Iterator[Finding]:
+    failed = _failure(seen)
+    if isinstance(failed, NothingListensError):
+        said = f"nothing listens on {_where(seen)}, where James should be"
+        yield Finding("james-down", Level.CRITICAL, said, port.start_james(seen.plan))
+
+
+def _silent(seen: Evidence) -> Iterator[Finding]:
+    failed = _failure(seen)
+    if failed and not isinstance(failed, NothingListensError | PeerError):
+        cure = port.start_james(seen.plan)
+        yield Finding("james-silent", Level.CRITICAL, port.why_silent(seen.plan, failed), cure)
+
+
+def _stranger(seen: Evidence) -> Iterator[Finding]:
+    failed = _failure(seen)
+    if isinstance(failed, PeerError):
+        said = port.why_silent(seen.plan, failed)
+        yield Finding("james-stranger", Level.CRITICAL, said, "sendmail_james:relay:port")
+
+
+def _no_login(seen: Evidence) -> Iterator[Finding]:
+    """Find credential files that sendmail can't use: mail waits with "Temporary AUTH failure"."""
+    for path, login in seen.logins.items():
+        if login is None:
+            said = f"{path} holds no login, expected the pillar's: mail waits"
+            yield Finding("no-credentials", Level.CRITICAL, said, APPLY)
+
+
+def _not_offered(seen: Evidence) -> Iterator[Finding]:
+    auth = seen.plan.settings.auth
+    for one in list(seen.pulses.values())[:1]:
+        if auth and not set(auth.mechanisms) & set(one.offers):
+            wanted, found = " or ".join(auth.mechanisms), " ".join(one.offers) or "no AUTH"
+            said = f"James offers {found}, expected {wanted}"
+            cure = _PREFLIGHT  # which finds out what keeps him from it
+            yield Finding("login-not-offered", Level.CRITICAL, said, cure)
+
+
+def _refused(seen: Evidence) -> dict[str, str]:
+    """Return James's refusals of sendmail's logins, by their files."""
+    return {path: str(one.refused) for path, one in seen.pulses.items() if one.refused}
+
+
+def _account_gone(seen: Evidence) -> Iterator[Finding]:
+    auth, account = seen.plan.settings.auth, seen.plan.settings.account
+    if auth and account and _refused(seen) and seen.account_exists is False:
+        said = f"James has no account {auth.username}, with which sendmail logs in"
+        cure = _CREATE
+        if not account.create:
+            cure = f"sendmail_james:account:create: true, then: {_CREATE}"
+        yield Finding("account-gone", Level.CRITICAL, said, cure)
+
+
+def _wrong_password(seen: Evidence) -> Iterator[Finding]:
+    auth, account = seen.plan.settings.auth, seen.plan.settings.account
+    refused = _refused(seen)
+    if auth is None or not refused:
+        return
+    waits = sum(one.glimpse.total for one in seen.queues)
+    said = f"James says {next(iter(refused.values()))!r} to the login in {some(list(refused))}"
+    said += f", and {waits} messages wait" * bool(waits)
+    own = [(one.username, one.password.reveal()) for one in seen.logins.values() if one]
+    if any(one != (auth.username, auth.password.reveal()) for one in own):
+        cure = APPLY
+    elif account and account.update:
+        cure = "salt-call sendmail_james.rotate"
+    else:
+        cure = f"sendmail_james:auth:password: the one that James has for {auth.username}"
+    yield Finding("wrong-password", Level.CRITICAL, said, cure)
+
+
+def _senders_refused(seen: Evidence) -> tuple[str, bool] | None:
+    """Return how James refuses sendmail's senders, and whether for who is logged in."""
+    for one in list(seen.pulses.values())[:1]:
+        refused = {sender: reply for sender, reply in one.senders.items() if reply.code >= 500}
+        for reply in list(refused.values())[:1]:
+            names = some([sender or "the null sender" for sender in refused])
+            identity = reply.code == 503 or "5.7" in reply.text
+            return f"James says {str(reply)!r} to mail from {names}", identity
+    return None
+
+
+def _identity(seen: Evidence) -> Iterator[Finding]:
+    found = _senders_refused(seen)
+    if found and found[1]:
+        yield Finding("verify-identity", Level.CRITICAL, found[0], IDENTITY)
+
+
+def _senders(seen: Evidence) -> Iterator[Finding]:
+    found = _senders_refused(seen)
+    if found and not found[1]:
+        yield Finding("senders-refused", Level.CRITICAL, found[0], _PREFLIGHT)
+
+
+def _settings(seen: Evidence) -> Iterator[Finding]:
+    """Ask for all that sendmail needs of James."""
+    for one in checks(seen.plan.settings, host_domains(seen.plan), patient=False):
+        if one.ok is False:
+            said = f"{one.what}: James says {one.said!r}"
+            yield Finding("james-settings", Level.CRITICAL, said, one.change or _PREFLIGHT)
+
+
+def _names(seen: Evidence) -> Iterator[Finding]:
+    if not seen.plan.settings.verify.names:
+        return
+    found = seen.reach
+    for said in found.dying:
+        yield Finding("names-unknown", Level.CRITICAL, said, CURE)
+
+
+# What follows from a James to whom sendmail can't talk, or not as itself.
+_COMES_OF_IT = ("names-unknown", "james-settings", "queue-late", "queue-many")
+ASKED_OF_JAMES = (
+    "login-not-offered",
+    "account-gone",
+    "wrong-password",
+    "verify-identity",
+    "senders-refused",
+    *_COMES_OF_IT,
+)
+"""What only an answer of James's shows."""
+
+CAUSES = (
+    Cause(
+        "james-down",
+        Level.CRITICAL,
+        ("Deferred: Connection refused by localhost",),
+        _down,
+        explains=ASKED_OF_JAMES,
+    ),
+    Cause("james-stranger", Level.CRITICAL, (), _stranger, explains=ASKED_OF_JAMES),
+    Cause(
+        "james-silent",
+        Level.CRITICAL,
+        (
+            "Deferred: Connection timed out with localhost",
+            "Deferred: Connection reset by localhost",
+        ),
+        _silent,
+        explains=ASKED_OF_JAMES,
+    ),
+    Cause(
+        "no-credentials",
+        Level.CRITICAL,
+        ("Deferred: Temporary AUTH failure",),
+        _no_login,
+        explains=("account-gone", "wrong-password", "drift", *_COMES_OF_IT),
+    ),
+    Cause(
+        "login-not-offered",
+        Level.CRITICAL,
+        ("454 4.7.0 James has not authenticated us",),
+        _not_offered,
+        explains=_COMES_OF_IT,
+    ),
+    Cause(
+        "account-gone",
+        Level.CRITICAL,
+        (),
+        _account_gone,
+        explains=("wrong-password", *_COMES_OF_IT),
+    ),
+    Cause(
+        "wrong-password",
+        Level.CRITICAL,
+        ("454 4.7.0 James has not authenticated us", "535 Authentication Failed"),
+        _wrong_password,
+        explains=("drift", *_COMES_OF_IT),
+    ),
+    Cause(
+        "verify-identity",
+        Level.CRITICAL,
+        ("503 5.7.1 Incorrect Authentication for Specified Email Address",),
+        _identity,
+        explains=("names-unknown", "james-settings"),
+    ),
+    Cause(
+        "senders-refused",
+        Level.CRITICAL,
+        (),
+        _senders,
+        explains=("names-unknown", "james-settings"),
+    ),
+    Cause("names-unknown", Level.CRITICAL, ("550 5.1.1 Unknown user",), _names),
+    Cause("james-settings", Level.CRITICAL, (), _settings, deep=True),
+)

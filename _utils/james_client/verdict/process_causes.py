@@ -1,0 +1,107 @@
+"""Tell by the processes that live why mail does not move: no runner, an old one, a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from james_client.mta.processes import unit_of
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.james_causes import ASKED_OF_JAMES
+from james_client.verdict.words import APPLY
+
+_SLACK = 2.0  # seconds: the kernel tells a process's start by its own clock
+
+
+def _listeners(seen: Evidence, *, in_his_place: bool) -> Iterator[tuple[str, str]]:
+    """Give what listens of sendmail, in James's place or elsewhere, and how that ends."""
+    plan = seen.plan
+    units = {f"{name}.service" for name in plan.platform.services}
+    told = set()
+    for one in seen.processes.listeners:
+        here = one.port == plan.settings.relay.port and plan.settings.relay.loopback
+        if not one.sendmail or one.pid in told or here is not in_his_place:
+            continue
+        told.add(one.pid)
+        said = f"sendmail (pid {one.pid}) listens on port {one.port}" + ", James's" * here
+        if not plan.runs_queues_only():
+            yield said, APPLY
+        elif unit_of(one.pid) in units:
+            yield said, plan.platform.restart
+        else:
+            yield f"{said}; no restart ends it, for no service started it", f"kill {one.pid}"
+
+
+def _in_his_place(seen: Evidence) -> Iterator[Finding]:
+    for said, cure in _listeners(seen, in_his_place=True):
+        yield Finding("sendmail-in-place-of-james", Level.CRITICAL, said, cure)
+
+
+def _daemon(seen: Evidence) -> Iterator[Finding]:
+    for said, cure in _listeners(seen, in_his_place=False):
+        yield Finding("sendmail-listens", Level.WARNING, said, cure)
+    for one in seen.processes.daemons:
+        if one.waits:
+            pid = one.process.pid
+            said = f"sendmail daemon {pid} waits for a port that another program holds"
+            yield Finding("sendmail-listens", Level.WARNING, said, f"kill -9 {pid}")
+
+
+def _no_runner(seen: Evidence) -> Iterator[Finding]:
+    plan, found = seen.plan, seen.processes
+    missing = [] if found.queue_runner else ["the queue"]
+    if plan.has_programs_queue() and not found.programs_runner:
+        missing.append("programs' mail")
+    if not missing:
+        return
+    if found.unseen:
+        yield Finding("no-runner", Level.WARNING, "who runs the queues, root alone can see", "sudo")
+        return
+    cure = plan.platform.restart if plan.runs_queues_only() else APPLY
+    said = f"no queue runner lives for {' and '.join(missing)}"
+    yield Finding("no-runner", Level.CRITICAL, said, cure)
+
+
+def _owed(seen: Evidence) -> Iterator[Finding]:
+    if seen.restart_owed:
+        said = "files went live and sendmail was not restarted yet"
+        yield Finding("restart-owed", Level.CRITICAL, said, seen.plan.platform.restart)
+
+
+def _old_runner(seen: Evidence) -> Iterator[Finding]:
+    facts = seen.plan.platform
+    for runner in seen.processes.runners:
+        cf = facts.submit_cf if runner.programs else facts.cf
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            started, changed = runner.process.create_time(), Path(cf).stat().st_mtime
+            if runner.lasting and changed > started + _SLACK:
+                said = f"queue runner {runner.process.pid} is older than {cf}, which it read"
+                yield Finding("old-runner", Level.WARNING, said, facts.restart)
+
+
+def _stray_runner(seen: Evidence) -> Iterator[Finding]:
+    if seen.plan.runs_queues_only():
+        for said in seen.processes.strays():
+            what, _, cure = said.rpartition(": ")
+            yield Finding("stray-runner", Level.WARNING, what, cure)
+
+
+CAUSES = (
+    Cause(
+        "sendmail-in-place-of-james",
+        Level.CRITICAL,
+        ("553 5.3.5 system config error", "mail loops back to me (MX problem?)"),
+        _in_his_place,
+        explains=("james-down", "james-stranger", "james-silent", *ASKED_OF_JAMES),
+    ),
+    Cause("sendmail-listens", Level.WARNING, (), _daemon),
+    Cause("restart-owed", Level.CRITICAL, (), _owed, explains=("no-runner", "old-runner")),
+    Cause("no-runner", Level.CRITICAL, (), _no_runner, explains=("queue-late", "queue-many")),
+    Cause("old-runner", Level.WARNING, (), _old_runner),
+    Cause("stray-runner", Level.WARNING, (), _stray_runner),
+)

@@ -1,0 +1,113 @@
+"""Tell by what waits, and for how long, what will become of it; and what nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from james_client.mta.queue import Held
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.queues import Waiting
+from james_client.verdict.words import duration
+from james_client.wishes.checks import seconds
+
+_NEAR = 0.25  # of its patience, when a message is close to its end
+_RUNS = 2  # that may be missed before a message is late, however small the thresholds are
+
+
+def thresholds(seen: Evidence, one: Waiting) -> tuple[int, int]:
+    """Return after how many seconds the oldest message is late: warning, critical."""
+    watch, least = seen.plan.settings.watch, _RUNS * one.interval
+    return max(seconds(watch.oldest_warning), least), max(seconds(watch.oldest_critical), least)
+
+
+def _reason(one: Waiting) -> str:
+    reasons = one.glimpse.reasons()
+    return f", mostly for {next(iter(reasons))!r}" if reasons else ""
+
+
+def _left(one: Waiting, message: Held, now: float) -> tuple[float, float]:
+    """Return how long a message may still wait, and how long it might in all, in seconds."""
+    limit = one.give_up[message.age.kind]
+    return message.age.submitted + limit - now, limit
+
+
+def _near_its_end(seen: Evidence) -> Iterator[Finding]:
+    for one in seen.queues:
+        near = [
+            (left, message)
+            for message in one.glimpse.read
+            for left, limit in [_left(one, message, seen.now)]
+            if left < _NEAR * limit
+        ]
+        if not near:
+            continue
+        left, first = min(near, key=lambda pair: pair[0])
+        what = "returned to its sender" if first.age.returnable else "given up"
+        when = f"in {duration(left)}" if left > 0 else "after the next try that fails"
+        said = f"{one.name}: {first.id} is {what} {when}" + _more(len(near)) + f" ({first.reason})"
+        level = Level.WARNING if left > one.interval else Level.CRITICAL
+        yield Finding("queue-near-return", level, said, one.run)
+
+
+def _more(count: int) -> str:
+    return f", and {count - 1} more soon" if count > 1 else ""
+
+
+def _late(seen: Evidence) -> Iterator[Finding]:
+    for one in seen.queues:
+        warning, critical = thresholds(seen, one)
+        for oldest in one.glimpse.read[:1]:
+            age = seen.now - oldest.age.submitted
+            if age >= warning:
+                level = Level.CRITICAL if age >= critical else Level.WARNING
+                said = f"{one.name}: the oldest message waits {duration(age)}, expected less than "
+                yield Finding("queue-late", level, said + duration(warning) + _reason(one), one.run)
+
+
+def _many(seen: Evidence) -> Iterator[Finding]:
+    watch = seen.plan.settings.watch
+    for one in seen.queues:
+        total = one.glimpse.total
+        if total >= watch.count_warning:
+            level = Level.CRITICAL if total >= watch.count_critical else Level.WARNING
+            at_least = "" if one.glimpse.whole else "at least "
+            said = f"{one.name}: {at_least}{total} messages wait, expected less than "
+            yield Finding(
+                "queue-many", level, f"{said}{watch.count_warning}{_reason(one)}", one.run
+            )
+
+
+def _dead_letters(seen: Evidence) -> Iterator[Finding]:
+    for box in seen.unread.dead:
+        said = f"{box.path} holds mail that could be neither delivered nor returned ({box})"
+        yield Finding("dead-letter", Level.WARNING, said, f"truncate -s 0 {box.path}")
+
+
+def _stays_here(seen: Evidence) -> Iterator[Finding]:
+    for box in seen.unread.late:
+        said = f"{box.path}: mail came here after James took over ({box})"
+        yield Finding("mail-stays-here", Level.WARNING, said, "sendmail_james:relay:stay_local")
+
+
+CAUSES = (
+    Cause(
+        "queue-near-return",
+        Level.CRITICAL,
+        ("Warning: could not send message for past 4 hours",),
+        _near_its_end,
+        explains=("queue-late",),
+        symptom=True,
+    ),
+    Cause("queue-late", Level.CRITICAL, (), _late, symptom=True),
+    Cause("queue-many", Level.CRITICAL, (), _many, symptom=True),
+    Cause(
+        "dead-letter",
+        Level.WARNING,
+        ("cannot save rejected email anywhere",),
+        _dead_letters,
+        symptom=True,
+    ),
+    Cause("mail-stays-here", Level.WARNING, (), _stays_here, symptom=True),
+)

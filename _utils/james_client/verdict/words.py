@@ -1,0 +1,25 @@
+"""Hold what several rows of the table say: durations, counts, and the commands that cure most."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice, pairwise
+
+APPLY = "salt-call state.apply sendmail_james"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two greatest units: ``3 d 2 h``."""
+    whole = max(int(seconds), 0)
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    for (size, unit), (smaller, small) in pairwise(units):
+        if whole >= size:
+            more = whole % size // smaller
+            return f"{whole // size} {unit}" + f" {more} {small}" * bool(more)
+    return f"{whole} s"
+
+
+def some(words: Collection[str], shown: int = 3) -> str:
+    """Return the first of many, and how many more there are."""
+    more = len(words) - shown
+    return ", ".join(islice(words, shown)) + (f" and {more} more" if more > 0 else "")
