@@ -26,6 +26,7 @@ RELAY = Relay(
     stay_local=(),
     masquerade=None,
     masquerade_except=(),
+    elsewhere=(),
 )
 DAEMON = Daemon("10m", "5s", None, None)
 LOOP = Loop(check=False)

@@ -63,7 +63,11 @@ OPTIONS = {
         Option("DeadLetterDrop", 3),
         Option("HelpFile", 8),
         Option("MaxMessageSize", 5),
+        Option("MinFreeBlocks", 4, letter="b"),
         Option("QueueDirectory", 6, letter="Q"),
+        Option("QueueFactor", 7, letter="q"),
+        Option("QueueLA", 6, letter="x"),
+        Option("RecipientFactor", 3, letter="y"),
         Option("RunAsUser", 2),
         Option("UseMSP", 4),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import time
 import urllib.parse
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -17,6 +20,7 @@ from james_client.scrub import Reveals, scrub
 _LIMIT = 16 * 1024 * 1024  # bytes of one answer
 _SHOWN = 64 * 1024  # bytes of an answer that an error is made from
 _CHUNK = 64 * 1024
+_TOKEN_KEY, _PASSWORD_KEY = "account:token", "account:webadmin_password"
 _CURE = (
     "Let James hold the port before that user does, or set account:webadmin to an https address "
     "with a certificate that this host trusts"
@@ -33,6 +37,14 @@ class _StatusError(JamesError):
     def __init__(self, said: str, status: int) -> None:
         super().__init__(said)
         self.status = status
+
+
+class DeniedError(_StatusError):
+    """James does not let us in; `key` is the pillar's key that would."""
+
+    @property
+    def key(self) -> str:
+        return _PASSWORD_KEY if _PASSWORD_KEY in str(self) else _TOKEN_KEY
 
 
 class RefusedError(JamesError):
@@ -244,8 +256,9 @@ class WebAdmin:
         if status not in good:
             said = _said(text) if len(text) <= _SHOWN else "a long answer"
             detail = _plain(scrub(said, secrets), 300)
-            raise _StatusError(
-                f"{self._base}: {_meaning(status, said)} "
+            kind = DeniedError if status in (401, 403) else _StatusError
+            raise kind(
+                f"{self._base}: {_meaning(status, said, self._token)} "
                 f"({method} /{where}: {status}{', ' + detail if detail else ''})",
                 status,
             )
@@ -330,16 +343,30 @@ def _plain(text: str, room: int) -> str:
     return "".join(char if char.isprintable() else "?" for char in line)
 
 
-def _meaning(status: int, said: str) -> str:
+def _meaning(status: int, said: str, token: Reveals | None) -> str:
     """Say in plain words what a status means here."""
     if status == 401 and "Password header" in said:
-        return "it wants its own password (account:webadmin_password)"
+        return f"it wants its own password ({_PASSWORD_KEY})"
+    if status == 401 and token is not None:
+        return f"it does not take the token ({_TOKEN_KEY}){_expired(token)}"
     if 300 <= status < 400:
         return "it redirects elsewhere, which is not followed; set account:webadmin to that place"
     return {
         400: "it refuses the request",
-        401: "it wants a token (account:token)",
-        403: "the token does not allow this (account:token)",
+        401: f"it wants a token ({_TOKEN_KEY})",
+        403: f"the token does not allow this ({_TOKEN_KEY})",
         404: "it does not know this; an older James, or not WebAdmin",
         409: "it is there already, or in the way of something",
     }.get(status, "it fails" if status >= 500 else "it answers what it should not")
+
+
+def _expired(token: Reveals) -> str:
+    """Say since when a token (a JWT, RFC 7519) is no longer valid, "" where it does not say."""
+    with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError):
+        part = token.reveal().split(".")[1]
+        claims = _json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode())
+        until = float(claims["exp"])
+        if until < time.time():
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(until))
+            return f", which expired on {when} UTC"
+    return ""

@@ -12,7 +12,7 @@ from james_client.files.candidate import changes as changes_of
 from james_client.files.candidate import check
 from james_client.files.renames import NotPutBack
 from james_client.mta import m4
-from james_client.run import owed, proof, service
+from james_client.run import exposure, owed, proof, service
 from james_client.run.plan import Plan
 from james_client.run.steps import is_credential_map
 from james_client.run.theirs import for_the_way_back
@@ -39,8 +39,10 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
     else:
         restarts = plan.needs_restart() and not plan.edits_a_copy()
         with _restart_owed(plan) if restarts else nullcontext():
+            exposure.note(plan, candidates)
             also = plan.generated() if restarts else []
             place.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
+        exposure.forget(plan, candidates)
     _drop_old_secrets(plan, holder)
     return changes
 

@@ -30,6 +30,19 @@ def owe(plan: Plan, what: str = RESTART) -> None:
     state_file(plan, what).touch(mode=0o600)
 
 
+def blame(plan: Plan, why: str) -> None:
+    """Remember why the restart that is owed has failed."""
+    state_file(plan, RESTART).write_text(why)
+
+
+def text(plan: Plan, what: str = RESTART) -> str:
+    """Return what was noted beside it, "" where it is not owed or nothing was noted."""
+    try:
+        return Path(plan.platform.state_dir, what).read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
 def settle(plan: Plan, what: str = RESTART) -> None:
     """Forget it."""
     Path(plan.platform.state_dir, what).unlink(missing_ok=True)

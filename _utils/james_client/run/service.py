@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from james_client.changes import Changes, HostChanges
-from james_client.mta import processes, runs
+from james_client.mta import processes, runs, unit_log
 from james_client.run import owed
+from james_client.run.load import ERRORS
 from james_client.run.plan import Plan, RunError
 
 # For the way back, one a line: the services that did not start at boot before us, and the address
@@ -17,6 +19,7 @@ from james_client.run.plan import Plan, RunError
 ENABLED = "enabled-by-us"
 LISTENED = "listened-before-us"
 
+APPLY = "salt-call state.apply sendmail_james"
 _SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -89,24 +92,32 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
     Returns which queue runs were not waited for. Raises RunError with what is still wrong and the
     command to type; a runner that the restart did not end is named.
     """
-    told_by = signs(plan)
+    told_by, since = signs(plan), time.time()
     before = processes.look(told_by).runners
     late = end_runners(plan)
     for service in plan.platform.services:
-        if not functions["service.restart"](service):
-            raise RunError(
-                f"service {service} did not restart; look at its log, then: {plan.platform.restart}"
-            )
+        try:
+            done = functions["service.restart"](service)
+        except ERRORS as err:
+            _failed(plan, str(err), since)
+        if not done:
+            _failed(plan, f"service {service} did not restart", since)
     if plan.runs_queues_only():
         wrong = processes.wait_for_runners(
             told_by, programs=plan.has_programs_queue(), before=before
         )
         if wrong:
-            raise RunError(
-                f"after a restart: {'; '.join(wrong)}. Look at sendmail's log, then: "
-                f"{plan.platform.restart}"
-            )
+            _failed(plan, f"after a restart: {'; '.join(wrong)}", since)
     return late
+
+
+def _failed(plan: Plan, what: str, since: float) -> NoReturn:
+    """Say what a restart has not done and why, and remember that for who looks later."""
+    said = [unit_log.last_words(service, since) for service in plan.platform.services]
+    if why := "; ".join(dict.fromkeys(one for one in said if one)):
+        owed.blame(plan, why)
+        raise RunError(f"{what}: {why}. Mend that, then: {APPLY}")
+    raise RunError(f"{what}; look at sendmail's log, then: {plan.platform.restart}")
 
 
 def end_runners(plan: Plan) -> list[str]:

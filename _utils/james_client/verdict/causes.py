@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from james_client.verdict import file_causes, james_causes, process_causes, queue_causes
+from james_client.verdict import (
+    file_causes,
+    host_causes,
+    james_causes,
+    map_causes,
+    process_causes,
+    queue_causes,
+    rebuild_causes,
+    secret_causes,
+    webadmin_causes,
+)
 
 CAUSES = (
     *file_causes.FIRST,
+    *host_causes.CAUSES,
     *process_causes.CAUSES,
+    *host_causes.JAMES,
+    *webadmin_causes.CAUSES,
     *james_causes.CAUSES,
+    *secret_causes.CAUSES,
+    *map_causes.CAUSES,
     *file_causes.CAUSES,
+    *rebuild_causes.CAUSES,
     *queue_causes.CAUSES,
 )
 """A row may name in ``explains`` only rows below it."""

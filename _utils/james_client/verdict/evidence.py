@@ -16,7 +16,7 @@ from james_client.james import account
 from james_client.james.dialogue import Login
 from james_client.james.pulse import Pulse, pulse
 from james_client.mta import processes
-from james_client.run import owed, reach, service, whole
+from james_client.run import owed, proof, reach, service, whole
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.steps import credential_readers, read_credentials
@@ -127,6 +127,11 @@ class Evidence:
         """Compare the files with the pillar."""
         return whole.drift(self.plan)
 
+    @seen
+    def rebuilds(self) -> dict[str, list[str]]:
+        """Have m4 build each cf and see what it would lack."""
+        return proof.lost_by_rebuild(self.plan)
+
     # -- James ---------------------------------------------------------------------------------
 
     @seen
@@ -163,6 +168,18 @@ class Evidence:
         if settings.auth is None or admin is None:
             return None
         return admin.user_exists(settings.auth.username)
+
+    @seen
+    def health(self) -> dict[str, str]:
+        """Ask James for his components that are not well; none where the pillar has no WebAdmin."""
+        admin = account.webadmin(self.hurried)
+        return admin.health() if admin else {}
+
+    @seen
+    def domains(self) -> tuple[str, ...]:
+        """Ask WebAdmin for James's domains, which it tells to nobody whom it does not let in."""
+        admin = account.webadmin(self.hurried)
+        return admin.domains() if admin else ()
 
     @seen
     def reach(self) -> reach.Reach:

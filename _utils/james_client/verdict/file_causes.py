@@ -30,13 +30,6 @@ def _routes(seen: Evidence) -> Iterator[Finding]:
             yield Finding("routes", Level.CRITICAL, f"{address} by {path}: {why}", APPLY)
 
 
-def _rebuild(seen: Evidence) -> Iterator[Finding]:
-    for path, lost in proof.lost_by_rebuild(seen.plan).items():
-        if lost:
-            said = f"a rebuild of {path} would lose: {'; '.join(lost)}"
-            yield Finding("rebuild-would-lose", Level.WARNING, said, APPLY)
-
-
 FIRST = (
     Cause(
         "pillar-mistake",
@@ -49,5 +42,4 @@ FIRST = (
 CAUSES = (
     Cause("drift", Level.WARNING, (), _drift),
     Cause("routes", Level.CRITICAL, (), _routes, deep=True),
-    Cause("rebuild-would-lose", Level.WARNING, (), _rebuild, deep=True),
 )

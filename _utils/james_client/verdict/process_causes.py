@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from james_client.mta.processes import unit_of
+from james_client.run import owed
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
@@ -68,9 +69,14 @@ def _no_runner(seen: Evidence) -> Iterator[Finding]:
 
 
 def _owed(seen: Evidence) -> Iterator[Finding]:
-    if seen.restart_owed:
-        said = "files went live and sendmail was not restarted yet"
-        yield Finding("restart-owed", Level.CRITICAL, said, seen.plan.platform.restart)
+    if not seen.restart_owed:
+        return
+    if why := owed.text(seen.plan):
+        said = f"the last restart failed: {why}"
+        yield Finding("restart-fails", Level.CRITICAL, said, f"mend that, then: {APPLY}")
+        return
+    said = "files went live and sendmail was not restarted yet"
+    yield Finding("restart-owed", Level.CRITICAL, said, seen.plan.platform.restart)
 
 
 def _old_runner(seen: Evidence) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ class Relay:
     stay_local: tuple[str, ...]
     masquerade: str | None
     masquerade_except: tuple[str, ...]
+    elsewhere: tuple[str, ...]
 
     @property
     def triple(self) -> str:
@@ -188,6 +189,7 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "masquerade_except": list_of(
                 allowed.check_masquerade_exception, "users, and hosts with @ before them"
             ),
+            "elsewhere": list_of(allowed.check_domain, "domains"),
         },
     ),
     "loop": (Loop, {"check": check_bool}),

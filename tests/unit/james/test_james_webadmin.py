@@ -1,5 +1,6 @@
 """WebAdmin's answers are understood, its faults said in plain words, secrets kept."""
 
+import base64
 import json
 import math
 import socket
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.mappings import FORWARD, GROUP, JamesMapping
-from james_client.james.webadmin import RefusedError, UserExistsError, WebAdmin
+from james_client.james.webadmin import DeniedError, RefusedError, UserExistsError, WebAdmin
 from james_client.wishes.secret import Secret
 
 TOKEN, PASSWORD = Secret("t0ken-value"), Secret("pa55-word&%")
@@ -123,6 +124,35 @@ def test_what_it_answers_is_said_in_plain_words(status, body, words):
     answers = {"GET /domains": (status, body)}
     with fake_webadmin(answers) as (url, _), pytest.raises(JamesError, match=words):
         WebAdmin(url).domains()
+
+
+def token(**claims):
+    """Give a JWT with these claims, and a signature that is none."""
+    parts = ({"alg": "RS512"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in parts]
+    return Secret(".".join([*(one.rstrip("=") for one in encoded), "c2ln"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (token(sub="me", exp=1_700_000_000), "expired on 2023-11-14 22:13:20 UTC"),
+        (token(sub="me", exp=4_000_000_000), "take the token .account:token. .GET"),
+        (token(sub="me", exp="soon"), "take the token .account:token. .GET"),
+        (token(sub="me", exp=10**400), "take the token .account:token. .GET"),
+        (token(), "take the token .account:token. .GET"),
+        (Secret("no-jwt"), "take the token .account:token. .GET"),
+        (Secret("a.bm90IGpzb24.c"), "take the token .account:token. .GET"),
+        (Secret("a.W10.c"), "take the token .account:token. .GET"),
+    ],
+)
+def test_a_token_that_is_not_taken_says_when_it_expired(given, words):
+    """Whoever reads it needs a new one, not any."""
+    answers = {"GET /domains": (401, "")}
+    with fake_webadmin(answers) as (url, _), pytest.raises(DeniedError, match=words) as caught:
+        WebAdmin(url, token=given).domains()
+    assert given.reveal() not in str(caught.value)
+    assert caught.value.key == "account:token"
 
 
 def test_a_redirect_is_not_followed():

@@ -61,7 +61,8 @@ def test_full_pillar() -> None:
         daemon: {queue_interval: 1h30m, programs_interval: 30s, give_up_after: 3w,
                  warn_after: never}
         relay: {host: '[127.0.0.1]', mailer: relay, port: 525, dns: false, stay_local: [root],
-                masquerade: Example.ORG, masquerade_except: [root, '@Shop.example.org']}
+                masquerade: Example.ORG, masquerade_except: [root, '@Shop.example.org'],
+                    elsewhere: [Partner.example]}
         loop: {check: true}
         auth: {username: mail@localhost, password: " ü$j`'\\"\\r", mechanisms: [CRAM-MD5, PLAIN],
                options: A p, programs: none, file: /etc/james/auth-info}
@@ -74,7 +75,7 @@ def test_full_pillar() -> None:
     assert found.daemon == settings.Daemon("1h30m", "30s", "3w", "never")
     assert found.relay == settings.Relay(
         *("[127.0.0.1]", "relay", 525, False, False, "/etc/mail/james-service.switch", ("root",)),
-        *("example.org", ("root", "@shop.example.org")),
+        *("example.org", ("root", "@shop.example.org"), ("partner.example",)),
     )
     assert found.auth is not None and found.account is not None
     assert found.auth.password.reveal() == " ü$j`'\"\r"

@@ -1,0 +1,76 @@
+"""Tell by the tables that a cf names what is missing, and what goes elsewhere than to James."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from james_client.cf.maps import maps
+from james_client.mta.tables import entries
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.words import some
+
+_MAILERTABLE = "mailertable"
+_HARMLESS = ("error:", "discard:")
+
+
+def _missing(seen: Evidence) -> Iterator[Finding]:
+    plan = seen.plan
+    own = set(plan.leant_on())
+    for path in plan.cf_paths():
+        for one in maps(plan.cf(path)):
+            if one.optional or one.file in own or Path(one.file).exists():
+                continue
+            said = f"{one.file}, map {one.name} of {path}, does not exist"
+            source = shlex.quote(one.source)
+            cure = f"makemap {one.kind} {source} < {source}"
+            if one.source == one.file or not Path(one.source).exists():
+                cure = f"give back {one.source}, or take map {one.name} out of {plan.platform.mc}"
+            yield Finding("map-missing", Level.CRITICAL, said, cure)
+
+
+def _around(seen: Evidence) -> Iterator[Finding]:
+    plan = seen.plan
+    for path in plan.cf_paths():
+        for one in maps(plan.cf(path)):
+            if one.name != _MAILERTABLE or not Path(one.file).exists():
+                continue
+            found = {
+                key: to for key, to in entries(one.kind, one.source) if not _to_james(seen, key, to)
+            }
+            if found:
+                shown = some([f"{key} to {to}" for key, to in found.items()])
+                said = f"{one.file} sends mail elsewhere than to James: {shown}"
+                yield Finding("around-james", Level.WARNING, said, _without(one.source, found))
+
+
+def _to_james(seen: Evidence, domain: str, to: str) -> bool:
+    relay = seen.plan.settings.relay
+    host = to.partition(":")[2].strip("[]").rstrip(".").lower()
+    meant = domain.lstrip(".").lower() in relay.elsewhere
+    return meant or to.lower().startswith(_HARMLESS) or host == relay.host.strip("[]").lower()
+
+
+def _without(source: str, keys: dict[str, str]) -> str:
+    """Give the command that takes entries out of a table, or the key that says they are meant."""
+    path = shlex.quote(source)
+    either = "|".join(re.escape(key) for key in keys)
+    taken = f"sed -i -E {shlex.quote(f'/^({either})[[:space:]]/Id')} {path}"
+    meant = f"sendmail_james:relay:elsewhere: [{some([key.lstrip('.') for key in keys])}]"
+    return f"{taken} && makemap hash {path} < {path}  # or, if it is meant: {meant}"
+
+
+CAUSES = (
+    Cause(
+        "map-missing",
+        Level.CRITICAL,
+        ('hash map "mailertable": missing map file /etc/mail/mailertable.db',),
+        _missing,
+        explains=("routes", "around-james"),
+    ),
+    Cause("around-james", Level.WARNING, (), _around, deep=True),
+)

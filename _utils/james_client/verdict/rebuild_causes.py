@@ -1,0 +1,42 @@
+"""Tell by what m4 builds what the next rebuild of a cf would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from james_client.mc.block import McError
+from james_client.mta.process import ProcessError
+from james_client.run.plan import RunError
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+from james_client.verdict.words import APPLY
+
+
+def _broken(seen: Evidence) -> Iterator[Finding]:
+    try:
+        _ = seen.rebuilds
+    except (ProcessError, McError, RunError) as err:
+        mcs = " ".join(mc for mc, _ in seen.plan.rebuildable_mcs())
+        said = f"no cf can be built: {err}"
+        yield Finding("mc-broken", Level.WARNING, said, f"mend it in {mcs}, then: {APPLY}")
+
+
+def _loses(seen: Evidence) -> Iterator[Finding]:
+    for path, lost in seen.rebuilds.items():
+        if lost:
+            said = f"the next rebuild of {path} would lose: {'; '.join(lost)}"
+            yield Finding("rebuild-would-lose", Level.WARNING, said, APPLY)
+
+
+CAUSES = (
+    Cause(
+        "mc-broken",
+        Level.WARNING,
+        ("m4: NONE:0:", "m4:/etc/mail/sendmail.mc:"),
+        _broken,
+        explains=("rebuild-would-lose",),
+        deep=True,
+    ),
+    Cause("rebuild-would-lose", Level.WARNING, (), _loses, deep=True),
+)

@@ -1,0 +1,46 @@
+"""Tell by what WebAdmin answers whether James is well, and lets us look and make what we may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from james_client.james.line import JamesError
+from james_client.james.webadmin import DeniedError
+from james_client.verdict.cause import Cause
+from james_client.verdict.evidence import Evidence
+from james_client.verdict.finding import Finding, Level
+
+
+def _denied(seen: Evidence) -> Iterator[Finding]:
+    try:
+        _ = seen.domains  # his health James tells to all
+    except DeniedError as err:
+        cure = f"sendmail_james:{err.key}: one that James takes"
+        yield Finding("webadmin-denies", Level.WARNING, str(err), cure)
+    except JamesError:
+        return  # "not seen", or he is down: other rows' business
+
+
+def _ill(seen: Evidence) -> Iterator[Finding]:
+    account = seen.plan.settings.account
+    for name, state in seen.health.items():
+        level = Level.CRITICAL if state.startswith("unhealthy") else Level.WARNING
+        said = f"James calls his {name} {state}"
+        cure = f"curl -s {account.webadmin if account else ''}/healthcheck"
+        yield Finding("james-ill", level, said, cure)
+
+
+CAUSES = (
+    Cause(
+        "webadmin-denies",
+        Level.WARNING,
+        (
+            "it wants a token (account:token)",
+            "it does not take the token (account:token)",
+            "the token does not allow this (account:token)",
+        ),
+        _denied,
+        explains=("james-ill", "account-gone"),
+    ),
+    Cause("james-ill", Level.CRITICAL, (), _ill),
+)
