@@ -60,8 +60,10 @@ OPTIONS = {
             )
         ),
         Option("AliasFile", 6, letter="A"),
+        Option("DaemonPortOptions", 7, letter="O"),
         Option("DeadLetterDrop", 3),
         Option("HelpFile", 8),
+        Option("InputMailFilters", 2),
         Option("MaxMessageSize", 5),
         Option("MinFreeBlocks", 4, letter="b"),
         Option("QueueDirectory", 6, letter="Q"),
@@ -69,6 +71,8 @@ OPTIONS = {
         Option("QueueLA", 6, letter="x"),
         Option("RecipientFactor", 3, letter="y"),
         Option("RunAsUser", 2),
+        Option("ServerCertFile", 7),
+        Option("ServerKeyFile", 7),
         Option("UseMSP", 4),
     )
 }
