@@ -24,6 +24,7 @@ from james_client.run import (
     service,
     steps,
     told,
+    watching,
     way_back,
     whole,
 )
@@ -389,3 +390,21 @@ def delivers(name: str) -> Ret:
     if _awaits_package(plan):
         return _unknown_yet(plan)
     return answer.foretold(plan) if __opts__["test"] else answer.delivers(plan)
+
+
+@_state
+def watched(name: str) -> Ret:
+    """Have Salt's schedule check this host and tell monitors, as pillar ``watch`` says.
+
+    name
+        a sentence
+
+    What an earlier pillar asked for, and this one does not, is taken away: the schedule's job, the
+    textfile. Warns where no salt-minion runs that would keep the schedule.
+
+    .. code-block:: yaml
+
+        This host is watched as the pillar says:
+          sendmail_james.watched
+    """
+    return watching.keep(_plan(), __salt__, test=__opts__["test"])

@@ -8,3 +8,4 @@ include:
   - sendmail_james.live
   - sendmail_james.service
   - sendmail_james.verify
+  - sendmail_james.watch

@@ -1,6 +1,6 @@
 """Install what the tests need and fill the cache; a second run finds all there in no time.
 
-Usage: bootstrap [--salt VERSION]..., as root on Debian 12 or 13, by the machine's own Python.
+Usage: bootstrap [--salt VERSION]... [--prometheus], as root on Debian 12 or 13, by its own Python.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ def build(lines: Sequence[Line]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__)
     parser.add_argument("--salt", action="append", help="a further Salt version for every release")
+    parser.add_argument("--prometheus", action="store_true", help="Prometheus's packages, too")
     parser.add_argument("--release", action="append", choices=cache.RELEASES)
     wanted = parser.parse_args()
     if os.geteuid():
@@ -115,7 +116,8 @@ def main() -> None:
         plan = [[cache.james()]]
         for release in wanted.release or cache.RELEASES:
             layers = [cache.salt_layer(release, version) for version in versions]
-            plan.append([cache.root_tree(release), *layers])
+            extra = [cache.prometheus(release)] * wanted.prometheus
+            plan.append([cache.root_tree(release), *layers, *extra])
         build([Line(items) for items in plan])
         # these are made in hosts of what is there now
         classes = [[cache.james_classes(release)] for release in wanted.release or cache.RELEASES]

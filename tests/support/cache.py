@@ -156,3 +156,10 @@ def james_classes(release: str) -> Item:
     inputs = (builder, run, james().stamp, salt_layer(release).stamp)
     command = ("/usr/bin/python3", str(builder), release)
     return Item(f"james/classes-{release}", inputs, command)
+
+
+def prometheus(release: str) -> Item:
+    """Give the folder of Prometheus's packages, unpacked; `make campaign-watch` alone wants it."""
+    builder, tree = SUPPORT / "build_prometheus.py", root_tree(release)
+    command = (*APART, "/usr/bin/python3", str(builder), str(tree.path))
+    return Item(f"prometheus/{release}", (builder, tree.stamp), command)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from james_client.run import before_us, carry, live, owed, service
+from james_client.run import before_us, carry, live, owed, service, watching
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 
@@ -57,6 +57,9 @@ def give_back(
         changes["James"] = left.changes
         said.append(f"what James had of ours {_would(wish)} taken away")
     wrong += [left.why] if left.why else []
+    if watched := watching.take_back(plan, functions, test=wish.test):
+        changes |= watched
+        said.append(f"nobody {'would watch' if wish.test else 'watches'} this host for us any more")
     return {
         "result": None if wish.test and said else not wrong,
         "changes": changes,

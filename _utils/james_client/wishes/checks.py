@@ -60,6 +60,7 @@ _REALM = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{ANSWER_BYTES - 1}}}")
 _OPTIONS = re.compile(r"[Aacdfmpy](?:[, ]+[Aacdfmpy])*")
 _PATH = re.compile(r"(?:/[a-z0-9._-]+)+")
 _SWITCH_FILE = re.compile(r"(?:/[A-Za-z0-9_.@+-]+)+\.switch")
+_TEXTFILE = re.compile(r"(?:/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)+\.prom")
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
@@ -336,6 +337,15 @@ def check_switch_file(value: Any, path: str) -> str:
     wanted = "an absolute path that ends in .switch"
     text = matched(value, path, wanted, _SWITCH_FILE).group()
     return _in_own_directory(text, path, wanted)
+
+
+def check_textfile(value: Any, path: str) -> str:
+    """Accept the path of a file that node_exporter reads: those that end in .prom."""
+    wanted = "an absolute path that ends in .prom"
+    text = matched(value, path, wanted, _TEXTFILE).group()
+    if len(text) > 200:
+        raise refuse(path, wanted, value)
+    return text
 
 
 def _in_own_directory(text: str, path: str, wanted: str) -> str:

@@ -129,7 +129,7 @@ def _account(built: Built) -> Iterator[str]:
 
 
 def _watch(built: Built) -> Iterator[str]:
-    """Refuse a threshold of "critical" below that of "warning"."""
+    """Refuse thresholds the wrong way round, and a schedule whose checks nobody is told of."""
     watch = built["watch"]
     if watch.get("count_critical", 10**6) < watch.get("count_warning", 0):
         warning = watch["count_warning"]
@@ -137,3 +137,7 @@ def _watch(built: Built) -> Iterator[str]:
     first, last = watch.get("oldest_warning"), watch.get("oldest_critical")
     if first and last and allowed.seconds(last) < allowed.seconds(first):
         yield _wrong("watch:oldest_critical", f"{first} or more", last)
+    untold = "textfile" in watch and watch["textfile"] is None and watch.get("event") == "never"
+    if watch.get("every") and untold:
+        wanted = "null, since nobody would be told: set watch:textfile or watch:event too"
+        yield _wrong("watch:every", wanted, watch["every"])

@@ -121,13 +121,16 @@ class Verify:
 
 @dataclass(frozen=True)
 class Watch:
-    """Say when what waits in a queue is a warning, and when critical; a check's seconds."""
+    """Say when what waits is a warning, a check's seconds, how often it is made, and who is told."""
 
     oldest_warning: str
     oldest_critical: str
     count_warning: int
     count_critical: int
     timeout: int
+    every: str | None
+    textfile: str | None
+    event: str
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,9 @@ SECTIONS: dict[str, tuple[type, dict[str, Check]]] = {
             "count_warning": integer(1, 10**6),
             "count_critical": integer(1, 10**6),
             "timeout": integer(1, 60),
+            "every": optional(allowed.interval(_DAY)),
+            "textfile": optional(allowed.check_textfile),
+            "event": one_of("never", "change", "always"),
         },
     ),
     "mc": (Mc, {"manage": one_of("auto", True, False)}),

@@ -20,7 +20,7 @@ from james_client.run.theirs import without_us
 from james_client.run.whole import drift, whole
 from james_client.wishes.platform import Knob, Platform
 from james_client.wishes.secret import Secret
-from james_client.wishes.settings import Daemon, Mc, Package, Settings, Verify
+from james_client.wishes.settings import Daemon, Mc, Package, Settings, Verify, Watch
 
 ALL = tuple(step.state for step in STEPS)
 STOCK = {
@@ -96,6 +96,7 @@ class Host:
             auth=None if login is None else replace(AUTH, **changed),
             account=None,
             verify=Verify(False, False, False, False, "root", "postmaster@example.net"),
+            watch=Watch(None, None, "never"),
             mc=Mc(wishes.pop("manage", "auto")),
             lookup={},
         )

@@ -1,0 +1,156 @@
+"""Have the host watched as the pillar says: Salt's schedule, and what is left of earlier wishes.
+
+What is ours is known by itself: the schedule's job by its name, a textfile by a note of its path
+and by its first line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from james_client.changes import Changes
+from james_client.files import report
+from james_client.run.owed import state_file
+from james_client.run.plan import Plan, RunError
+from james_client.wishes import checks
+
+MARK = b"# Written by sendmail_james.watch at each check.\n"
+"""The first line of a textfile of ours."""
+JOB = "sendmail_james_watch"
+TOLD = "watch-told"
+"""Name of the note on what an event has told last."""
+_TEXTFILES = "watch-textfiles"
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def keep(plan: Plan, functions: Functions, *, test: bool) -> dict[str, Any]:
+    """Have the schedule and the textfile as the pillar says; return a state's words.
+
+    functions
+        Salt's
+
+    Raises FilesError where the textfile's place will not do, RunError where Salt's schedule takes
+    no job.
+    """
+    watch = plan.settings.watch
+    if watch.textfile:
+        report.check(watch.textfile, MARK)
+    job = _job(plan)
+    runs = job is None or _minion_runs(functions)
+    changes = _schedule(functions, job, online=runs, test=test)
+    changes |= _sweep(plan, [watch.textfile] if watch.textfile else [], test=test)
+    if watch.event == "never" and not test:
+        Path(plan.platform.state_dir, TOLD).unlink(missing_ok=True)
+    said = f"checked every {watch.every}" if watch.every else "no schedule is wanted"
+    ret: dict[str, Any] = {"changes": changes, "comment": said}
+    if changes and test:
+        ret["result"] = None
+    if not runs:
+        ret["warnings"] = [
+            "no salt-minion runs here, so nobody checks this host: systemctl start salt-minion, or "
+            "set sendmail_james:watch:every to null and use a timer (docs/monitoring.md)"
+        ]
+    return ret
+
+
+def take_back(plan: Plan, functions: Functions, *, test: bool) -> Changes:
+    """Take the schedule's job and the textfile away; return what that changes."""
+    changes = _schedule(functions, None, online=True, test=test)
+    changes |= _sweep(plan, [], test=test)
+    if not test:
+        Path(plan.platform.state_dir, TOLD).unlink(missing_ok=True)
+    return changes
+
+
+def note(plan: Plan, path: str) -> None:
+    """Remember, before a textfile is written, that one may be there."""
+    if path not in noted(plan):
+        _note(plan, [*noted(plan), path])
+
+
+def put(plan: Plan, path: str, text: str) -> None:
+    """Write the textfile, unless it was taken back while the check that it tells of went on."""
+    if path in noted(plan):
+        report.write(path, MARK + text.encode(), MARK)
+
+
+def noted(plan: Plan) -> list[str]:
+    """Return the paths at which a textfile of ours may be."""
+    path = Path(plan.platform.state_dir, _TEXTFILES)
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _note(plan: Plan, paths: Collection[str]) -> None:
+    file = state_file(plan, _TEXTFILES)
+    if not paths:
+        file.unlink(missing_ok=True)
+        return
+    new = file.with_suffix(".new")
+    new.write_text("".join(f"{path}\n" for path in paths))
+    new.rename(file)
+
+
+def _sweep(plan: Plan, wanted: Collection[str], *, test: bool) -> Changes:
+    """Remove the textfiles of ours that nobody wants any more."""
+    old = [path for path in noted(plan) if path not in wanted]
+    changes: Changes = {
+        path: {"old": "the last check", "new": None} for path in old if report.is_there(path, MARK)
+    }
+    if old and not test:
+        # Forgotten first, so that a check that goes on meanwhile does not write it again.
+        _note(plan, [path for path in noted(plan) if path in wanted])
+        for path in old:
+            report.remove(path, MARK)
+    return changes
+
+
+def _job(plan: Plan) -> dict[str, Any] | None:
+    """Return what Salt's schedule shall have, None where it shall have nothing of ours."""
+    every = plan.settings.watch.every
+    if every is None:
+        return None
+    seconds = checks.seconds(every)
+    return {
+        "function": "sendmail_james.watch",
+        "seconds": seconds,
+        "maxrunning": 1,
+        "return_job": False,
+    }
+
+
+def _minion_runs(functions: Functions) -> bool:
+    """Tell whether a minion takes events here, which is the one that runs the schedule."""
+    return bool(functions["event.fire"]({}, "sendmail_james/watch/asked"))
+
+
+def _schedule(
+    functions: Functions, job: dict[str, Any] | None, *, online: bool, test: bool
+) -> Changes:
+    """Have our job, or none, in Salt's schedule: the running minion's, and the one it will load."""
+    listed = functions["schedule.list"]
+    if job is None:
+        # The file is enough to know: without our job in it no minion need be asked.
+        if JOB not in listed(show_all=True, return_yaml=False, offline=True):
+            return {}
+        online = _minion_runs(functions)
+    found = listed(show_all=True, return_yaml=False, offline=not online).get(JOB)
+    wanted = job and {**functions["schedule.build_schedule_item"](JOB, **job), "enabled": True}
+    if found == wanted:
+        return {}
+    if not test:
+        if found:
+            _took(functions["schedule.delete"](JOB, offline=not online))
+        if job:
+            _took(functions["schedule.add"](JOB, offline=not online, **job))
+    return {"schedule": {"old": _in_words(found), "new": _in_words(wanted)}}
+
+
+def _took(answer: Mapping[str, Any]) -> None:
+    if not answer["result"]:
+        raise RunError(f"Salt's schedule: {answer['comment']}")
+
+
+def _in_words(job: Mapping[str, Any] | None) -> str | None:
+    return f"{job['function']} every {job['seconds']} s" if job else None
