@@ -19,6 +19,7 @@ from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
 from james_client.answers import status as page
+from james_client.answers import watch as watcher
 from james_client.changes import Changes, HostChanges
 from james_client.errors import CallerError
 from james_client.run import live, load, proof, rotation, service, steps, whole
@@ -334,6 +335,33 @@ def status(verbose: bool = False) -> dict[str, Any]:
     found = page.status(plan, mistakes, verbose=verbose)
     __context__["retcode"] = page.LEVELS[found["verdict"]]
     return found
+
+
+@_command
+def watch(test: bool = False) -> dict[str, Any]:
+    """Check this host and tell whom pillar ``sendmail_james:watch`` names.
+
+    test
+        check, and tell nobody
+
+    Writes the textfile that Prometheus's node_exporter reads, and sends the event
+    ``sendmail_james/check/LEVEL`` whose data holds what was found with its cures. Salt's schedule
+    calls this where ``watch:every`` is set; any other timer may.
+
+    Returns ``{"check": the line that check shows, "textfile": path, "event": what became of it}``.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.watch test=True
+    """
+
+    def send(tag: str, data: dict[str, Any]) -> bool:
+        shown = load.shown(data, __pillar__, __context__)
+        return bool(__salt__["event.send"](tag, shown))
+
+    pillar = load.current_pillar(__opts__, __pillar__)
+    plan, mistakes = load.load_known(__salt__, pillar, __grains__, __opts__, __context__)
+    return watcher.watch(plan, mistakes, send, test=test)
 
 
 @_command

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import recipe
-from support import james
+from support import james, pristine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+REACTOR = REPOSITORY / "docs/monitoring/reactor.sls"
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +23,10 @@ def master(salt_factories: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     states, pillar = tmp_path_factory.mktemp("states"), tmp_path_factory.mktemp("secrets")
     (states / "top.sls").write_text("base: {'*': [sendmail_james]}\n")
     (pillar / "top.sls").write_text("base: {'*': [given]}\n")
-    (pillar / "given.sls").write_text("#!json\n" + json.dumps(recipe.pillar()))
+    watched = recipe.pillar(watch={"event": "change"})
+    (pillar / "given.sls").write_text("#!json\n" + json.dumps(watched))
     overrides = {
+        "reactor": [{"sendmail_james/check/*": [str(REACTOR)]}],
         "file_roots": {"base": [str(states), str(REPOSITORY)]},
         "pillar_roots": {"base": [str(pillar)]},
         "log_level_logfile": "all",
@@ -63,6 +68,29 @@ def test_commands_work_from_the_master(master: Any, client: Any, first: Any) -> 
     assert status.data["wrong"] == [], status.data
     drift = master.salt_cli(timeout=60).run("sendmail_james.drift", minion_tgt=client.id)
     assert drift.data == {}
+
+
+def test_the_papers_reactor_heals_a_runner_that_has_gone(
+    master: Any, client: Any, first: Any
+) -> None:
+    def runners() -> list[str]:
+        return [one for one in pristine.sendmail_daemons() if "Queue runner@" in one]
+
+    before = runners()
+    assert len(before) == 2, before
+    for one in before:
+        os.kill(int(one.split()[0]), signal.SIGKILL)
+    watch = master.salt_cli(timeout=60).run("sendmail_james.watch", minion_tgt=client.id)
+    assert watch.data["check"].startswith("CRITICAL"), watch.data
+    assert watch.data["event"] == "sendmail_james/check/CRITICAL was sent"
+    healed = james.wait_for(lambda: len(found := runners()) == 2 and found, 90, "the runners")
+    assert not set(healed) & set(before)
+
+    def well() -> bool:
+        check = master.salt_cli(timeout=60).run("sendmail_james.watch", minion_tgt=client.id).data
+        return check["check"].startswith("OK")
+
+    james.wait_for(well, 60, "a host that is well")
 
 
 def kept(master: Any, client: Any) -> list[Path]:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import salt.pillar
 import salt.utils.yaml
 from salt.exceptions import CommandExecutionError
 
@@ -91,6 +92,21 @@ def _planned(
     context[SECRETS] = wishes.secrets
     platforms = _data_file(functions, "platforms", opts)
     return Plan(wishes, select(platforms, grains, wishes.lookup))
+
+
+def current_pillar(opts: Mapping[str, Any], pillar: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the pillar as it is now, for a job of Salt's schedule.
+
+    A minion without a master (``master_type: disable``) keeps the one that it was started with, and
+    takes no order to read it anew; another one's is made anew by ``run.watching``.
+    """
+    if opts.get("master_type") != "disable":
+        return pillar
+    saltenv, pillarenv = opts.get("saltenv"), opts.get("pillarenv")
+    made = salt.pillar.get_pillar(
+        opts, opts.get("grains", {}), opts["id"], saltenv, pillarenv=pillarenv
+    )
+    return dict(made.compile_pillar())
 
 
 def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> Any:

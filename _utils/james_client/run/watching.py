@@ -40,6 +40,9 @@ def keep(plan: Plan, functions: Functions, *, test: bool) -> dict[str, Any]:
     job = _job(plan)
     runs = job is None or _minion_runs(functions)
     changes = _schedule(functions, job, online=runs, test=test)
+    if job and runs and not test:
+        # A job of the schedule sees the pillar that the minion has in memory.
+        functions["saltutil.refresh_pillar"]()
     changes |= _sweep(plan, [watch.textfile] if watch.textfile else [], test=test)
     if watch.event == "never" and not test:
         Path(plan.platform.state_dir, TOLD).unlink(missing_ok=True)

@@ -21,10 +21,11 @@ class FakeSchedule(dict[str, Any]):
 
     def __init__(self, *, runs: bool = True, takes: bool = True) -> None:
         self.jobs: dict[str, Any] = {"theirs": {"function": "test.ping", "seconds": 5}}
-        self.runs, self.takes, self.asked = runs, takes, 0
+        self.runs, self.takes, self.asked, self.refreshed = runs, takes, 0, 0
         super().__init__(
             {
                 "event.fire": self.fire,
+                "saltutil.refresh_pillar": self.refresh,
                 "schedule.list": lambda **_: dict(self.jobs),
                 "schedule.build_schedule_item": lambda name, **job: {"name": name, **job},
                 "schedule.add": self.add,
@@ -35,6 +36,9 @@ class FakeSchedule(dict[str, Any]):
     def fire(self, *_: Any) -> bool:
         self.asked += 1
         return self.runs
+
+    def refresh(self) -> None:
+        self.refreshed += 1
 
     def add(self, name: str, *, offline: bool, **job: Any) -> dict[str, Any]:
         assert offline is not self.runs
@@ -68,6 +72,7 @@ def test_the_job_is_made_once_and_changed_with_the_pillar(tmp_path: Path) -> Non
     first = keep(asking(tmp_path), salt, test=False)
     assert first["changes"]["schedule"] == {"old": None, "new": "sendmail_james.watch every 60 s"}
     assert "warnings" not in first
+    assert salt.refreshed == 1, "the job would see an old pillar"
     assert keep(asking(tmp_path), salt, test=False)["changes"] == {}
     keep(asking(tmp_path, every="2m"), salt, test=False)
     assert salt.jobs[JOB]["seconds"] == 120
