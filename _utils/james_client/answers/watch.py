@@ -32,8 +32,6 @@ def watch(plan: Plan, mistakes: Sequence[str], send: Send, *, test: bool) -> dic
     Raises FilesError where the textfile cannot be written; the event is sent all the same.
     """
     wish = plan.settings.watch
-    if wish.textfile and not test:
-        watching.note(plan, wish.textfile)
     begun = time.monotonic()
     verdict = check(plan, mistakes)
     took = time.monotonic() - begun
@@ -41,11 +39,18 @@ def watch(plan: Plan, mistakes: Sequence[str], send: Send, *, test: bool) -> dic
     if wish.event != "never":
         told["event"] = _tell(plan, verdict, send, always=wish.event == "always", test=test)
     if wish.textfile:
-        told["textfile"] = wish.textfile
-        if not test:
-            text = textfile.render(verdict, level_of(verdict), when=time.time(), took=took)
-            watching.put(plan, wish.textfile, text)
+        text = textfile.render(verdict, level_of(verdict), when=time.time(), took=took)
+        told["textfile"] = _write(plan, wish.textfile, text, test=test)
     return told
+
+
+def _write(plan: Plan, path: str, text: str, *, test: bool) -> str:
+    """Write the textfile; return in words what became of it."""
+    if test:
+        return f"{path} would be written"
+    if watching.put(plan, path, text):
+        return f"{path} was written"
+    return f"{path} was not written: first salt-call state.apply sendmail_james.watch"
 
 
 def event(verdict: Verdict, was: str | None) -> dict[str, Any]:

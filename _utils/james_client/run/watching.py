@@ -6,7 +6,10 @@ and by its first line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import fcntl
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +70,18 @@ def take_back(plan: Plan, functions: Functions, *, test: bool) -> Changes:
     return changes
 
 
-def note(plan: Plan, path: str) -> None:
-    """Remember, before a textfile is written, that one may be there."""
+def put(plan: Plan, path: str, text: str) -> bool:
+    """Write the textfile, and tell whether; not where no state has asked for it, or none any more.
+
+    A check goes on for seconds, and what it tells of may have been taken back meanwhile.
+    """
     if path not in noted(plan):
-        _note(plan, [*noted(plan), path])
-
-
-def put(plan: Plan, path: str, text: str) -> None:
-    """Write the textfile, unless it was taken back while the check that it tells of went on."""
-    if path in noted(plan):
-        report.write(path, MARK + text.encode(), MARK)
+        return False
+    with _alone(plan):
+        wanted = path in noted(plan)
+        if wanted:
+            report.write(path, MARK + text.encode(), MARK)
+    return wanted
 
 
 def noted(plan: Plan) -> list[str]:
@@ -95,17 +100,31 @@ def _note(plan: Plan, paths: Collection[str]) -> None:
     new.rename(file)
 
 
-def _sweep(plan: Plan, wanted: Collection[str], *, test: bool) -> Changes:
-    """Remove the textfiles of ours that nobody wants any more."""
-    old = [path for path in noted(plan) if path not in wanted]
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    """Let nobody else write a textfile, or take one away, meanwhile."""
+    fd = os.open(state_file(plan, _TEXTFILES).parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _sweep(plan: Plan, wanted: list[str], *, test: bool) -> Changes:
+    """Note which textfile is wanted, and remove those of ours that nobody wants any more."""
+    before = noted(plan)
+    if before == wanted:
+        return {}
+    old = [path for path in before if path not in wanted]
     changes: Changes = {
         path: {"old": "the last check", "new": None} for path in old if report.is_there(path, MARK)
     }
-    if old and not test:
-        # Forgotten first, so that a check that goes on meanwhile does not write it again.
-        _note(plan, [path for path in noted(plan) if path in wanted])
-        for path in old:
-            report.remove(path, MARK)
+    if not test:
+        with _alone(plan):
+            _note(plan, wanted)
+            for path in old:
+                report.remove(path, MARK)
     return changes
 
 

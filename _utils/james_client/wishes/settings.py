@@ -121,7 +121,7 @@ class Verify:
 
 @dataclass(frozen=True)
 class Watch:
-    """Say when what waits is a warning, a check's seconds, how often it is made, and who is told."""
+    """Say what a check finds too much, its seconds, how often it is made, and who is told."""
 
     oldest_warning: str
     oldest_critical: str

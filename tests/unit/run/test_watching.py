@@ -108,11 +108,11 @@ def test_a_place_that_will_not_do_is_said_before_anything_changes(tmp_path: Path
 
 
 def write(one: Plan) -> Path:
-    """Write the textfile as a check does."""
+    """Write the textfile as a check does, after a state."""
     path = one.settings.watch.textfile
     assert path
-    watching.note(one, path)
-    watching.put(one, path, "x 1\n")
+    keep(one, FakeSchedule(), test=False)
+    assert watching.put(one, path, "x 1\n")
     return Path(path)
 
 
@@ -152,8 +152,13 @@ def test_a_check_that_goes_on_while_it_is_taken_back_writes_no_more(tmp_path: Pa
     ours, salt = asking(tmp_path), FakeSchedule()
     path = write(ours)
     take_back(ours, salt, test=False)
-    watching.put(ours, str(path), "x 2\n")
+    assert not watching.put(ours, str(path), "x 2\n")
     assert not path.exists()
+
+
+def test_what_no_state_has_asked_for_is_not_written(tmp_path: Path) -> None:
+    assert not watching.put(asking(tmp_path), str(tmp_path / "a.prom"), "x 1\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_textfile_that_somebody_put_in_its_place_stays(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Host:
             auth=None if login is None else replace(AUTH, **changed),
             account=None,
             verify=Verify(False, False, False, False, "root", "postmaster@example.net"),
-            watch=Watch(None, None, "never"),
+            watch=Watch("30m", "4h", 100, 1000, 5, None, None, "never"),
             mc=Mc(wishes.pop("manage", "auto")),
             lookup={},
         )
