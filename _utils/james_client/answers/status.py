@@ -11,7 +11,7 @@ from james_client.answers.check import level_of
 from james_client.files import back
 from james_client.james.account import answer, checks
 from james_client.mta import processes
-from james_client.run import port, proof, service
+from james_client.run import moving, port, proof, service
 from james_client.run.domains import host_domains
 from james_client.run.load import ERRORS, require_sendmail
 from james_client.run.plan import Plan
@@ -26,6 +26,7 @@ from james_client.verdict.unread import unread
 TIMEOUT = 60.0  # seconds
 _SHOWN = 6  # findings, and mailboxes: the page is for one screen
 _NOTHING = "nothing to do"
+MOVES = "moves to James"
 LEVELS = {level.name: int(level) for level in Level}
 """The exit code of each verdict."""
 
@@ -43,6 +44,9 @@ def status(plan: Plan, mistakes: Sequence[str] = (), *, verbose: bool = False) -
     page = summary(found, all_=verbose)
     if verbose:
         page |= {title: _part(look, plan) for title, look in PARTS.items()}
+    elif moves := _part(moving.still_to_move, plan):
+        said = moves if isinstance(moves, str) else ", ".join(moves)
+        page[MOVES] = f"{said} (docs/moving.md)"
     return page
 
 
@@ -136,6 +140,7 @@ def _rebuild(plan: Plan) -> dict[str, str]:
 
 
 PARTS: dict[str, Callable[[Plan], Any]] = {
+    MOVES: moving.look,
     "listeners": _listeners,
     "queue runners": _runners,
     "files": _files,

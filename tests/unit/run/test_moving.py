@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import run_world
 from cf_world import CF
-from james_client.run.moving import look
+from james_client.run import steps
+from james_client.run.moving import look, still_to_move
 from james_client.run.plan import Plan
 
 LOCAL = b"O DaemonPortOptions=Addr=127.0.0.1\n"
@@ -60,3 +61,19 @@ def test_the_hosts_own_names_are_no_domains_that_move(
     names.write_text("localhost\nBOX\nexample.org\n")
     found = look(plan(tmp_path, "Fw{}/names"))
     assert found == [f"local-host-names (1 entry in {names})"]
+
+
+def test_a_host_that_is_james_s_client_has_moved(tmp_path: Path) -> None:
+    (tmp_path / "access").write_text("x REJECT\n")
+    lines = "Kaccess hash {}/access"
+    assert still_to_move(plan(tmp_path, lines)) == look(plan(tmp_path, lines)) != []
+    ours = plan(tmp_path, lines + "\nDHesmtp:localhost")
+    assert still_to_move(ours) == []
+    assert look(ours)
+
+
+def test_what_steps_have_edited_in_memory_is_not_what_is_there(tmp_path: Path) -> None:
+    ours = plan(tmp_path, "DSsmtp.isp.example")
+    assert look(ours) == ["smart host (smtp.isp.example)"]
+    steps.relay(ours)
+    assert look(ours) == still_to_move(ours) == ["smart host (smtp.isp.example)"]
