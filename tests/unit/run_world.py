@@ -13,7 +13,7 @@ from james_client.wishes.platform import select
 FORMULA = Path(__file__).parents[2] / "sendmail_james"
 
 
-def plan(pillar: dict[str, Any] | None = None, **lookup: str) -> Plan:
+def plan(pillar: dict[str, Any] | None = None, **lookup: Any) -> Plan:
     """Give an empty plan for a Debian host, its files those of LOOKUP."""
     defaults = yaml.safe_load((FORMULA / "defaults.yaml").read_text())
     platforms = yaml.safe_load((FORMULA / "platforms.yaml").read_text())

@@ -84,7 +84,7 @@ PLATFORM_FACTS: dict[str, Callable[[Any, str], Any]] = {
     "submit_user": _word,
     "mail_owner": _word,
     "rebuilds": check_bool,
-    "generated": _paths,
+    **dict.fromkeys(("generated", "mail_logs"), _paths),
     "knobs": _knobs,
 }
 """What each platform fact may be; the facts themselves stand in platforms.yaml."""

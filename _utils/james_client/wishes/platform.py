@@ -43,6 +43,7 @@ class Platform:
     submit_mc: str
     submit_user: str
     mail_owner: str
+    mail_logs: tuple[str, ...]
     cf_dir: str
     rebuilds: bool
     generated: tuple[str, ...]
@@ -78,7 +79,7 @@ def select(
         )
     for key in ("mc", "submit_mc"):
         facts[key] = facts[key].replace("{host}", str(grains.get("host", "")))
-    for key in ("packages", "other_mtas", "services", "generated"):
+    for key in ("packages", "other_mtas", "services", "generated", "mail_logs"):
         facts[key] = tuple(facts[key])
     facts["knobs"] = tuple(Knob(**knob) for knob in facts["knobs"])
     return Platform(**facts)

@@ -70,6 +70,7 @@ class Host:
             submit_mc=str(self.path("submit.mc")),
             submit_user="daemon",
             mail_owner="root",
+            mail_logs=(),
             cf_dir=str(self.root),
             rebuilds=True,
             generated=(),

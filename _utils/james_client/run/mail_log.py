@@ -1,0 +1,29 @@
+"""Know where this host's sendmail logs, and who of its users is sendmail."""
+
+from __future__ import annotations
+
+from james_client.cf.relay import submission_host
+from james_client.mta import attempts, maillog
+from james_client.mta.processes import uid_of
+from james_client.run.plan import Plan
+
+
+def read(plan: Plan, limit: int = maillog.LINES) -> maillog.Log:
+    """Return the newest lines that sendmail has logged; no process is started for it."""
+    facts = plan.platform
+    uids = {uid_of(user) for user in ("root", facts.submit_user, plan.queue_user())}
+    return maillog.read(facts.mail_logs, {uid for uid in uids if uid is not None}, limit=limit)
+
+
+def james_hosts(plan: Plan) -> tuple[str, ...]:
+    """Return what sendmail and the submission program call the host that James is on."""
+    relay = plan.settings.relay
+    return relay.host, submission_host(relay)
+
+
+def lately(plan: Plan) -> attempts.Lately:
+    """Return the last message that James took, and the last that he did not, by the log.
+
+    Where the cf insists on a login (pillar ``auth:required``), James took none without one.
+    """
+    return attempts.lately(read(plan), james_hosts(plan))

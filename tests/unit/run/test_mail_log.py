@@ -1,0 +1,45 @@
+"""The platform says where sendmail logs, the pillar what James's host is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import run_world
+from cf_world import CF
+from james_client.mta import journal
+from james_client.run import mail_log
+
+SENT = (
+    "Jan  2 10:00:00 mail sm-msp[7]: 6AOEXhUO000526: to=alice, delay=00:00:25, xdelay=00:00:00, "
+    "mailer=relay, pri=1, relay={host} [192.0.2.1], dsn=2.6.0, stat=Sent (Message received)\n"
+)
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a host that keeps no journal."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(journal, "FOLDERS", (str(tmp_path / "none"),))
+    (tmp_path / "sendmail.cf").write_bytes(CF)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["james.example.org", "[james.example.org]"])
+def test_both_names_of_james_are_his(host: Path, name: str) -> None:
+    (host / "mail.log").write_text(SENT.format(host=name))
+    plan = run_world.plan(
+        {"relay": {"host": "james.example.org"}},
+        mail_logs=[str(host / "mail.log")],
+        cf=str(host / "sendmail.cf"),
+    )
+    found = mail_log.lately(plan)
+    assert found.taken
+    assert (found.taken.to, found.source) == ("alice", str(host / "mail.log"))
+    assert found.forgeable
+
+
+def test_the_host_before_it_is_not(host: Path) -> None:
+    (host / "mail.log").write_text(SENT.format(host="james.example.org"))
+    lookup = {"mail_logs": [str(host / "mail.log")], "cf": str(host / "sendmail.cf")}
+    assert mail_log.lately(run_world.plan({}, **lookup)).taken is None
