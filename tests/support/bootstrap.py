@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__)
     parser.add_argument("--salt", action="append", help="a further Salt version for every release")
     parser.add_argument("--prometheus", action="store_true", help="Prometheus's packages, too")
-    parser.add_argument("--release", action="append", choices=cache.RELEASES)
+    parser.add_argument("--release", action="append", choices=cache.RELEASES + cache.FURTHER)
     wanted = parser.parse_args()
     if os.geteuid():
         raise SystemExit("bootstrap: needs root, to install packages and to make root trees")
