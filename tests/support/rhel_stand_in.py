@@ -183,7 +183,11 @@ SUBMIT_MC = """\
     FEATURE(`msp', `[127.0.0.1]')dnl
     """
 ACCESS = "Connect:localhost\tRELAY\nConnect:127.0.0.1\tRELAY\n"
-ALIASES = "mailer-daemon:\tpostmaster\npostmaster:\troot\nbin:\t\troot\ndaemon:\t\troot\n"
+# Some of those that the package setup has for root.
+ROOTS = "bin daemon adm lp sync shutdown halt mail news operator games ftp nobody apache mysql sshd"
+ALIASES = "mailer-daemon:\tpostmaster\npostmaster:\troot\n" + "".join(
+    f"{name}:\troot\n" for name in ROOTS.split()
+)
 
 
 def lay_out() -> None:
@@ -292,7 +296,7 @@ def packages_module() -> str:
 
 
         def list_pkgs(*_, purge_desired=False, **__):
-            return {} if purge_desired else dict(HERE)
+            return {{}} if purge_desired else dict(HERE)
 
 
         def install(*_, **__):

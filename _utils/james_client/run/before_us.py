@@ -53,6 +53,7 @@ def restart(plan: Plan, functions: service.Functions, timeout: float = TIMEOUT) 
     elif held := _held(plan, listened or [("::", 25)], timeout if listened else 0):
         if listened:
             return Restarted(["sendmail was not restarted"], [_cure(one) for one in held])
+        service.read_units(plan, functions)
         said += service.end_runners(plan)
         for name in plan.platform.services:
             functions["service.stop"](name)

@@ -20,6 +20,7 @@ ENABLED = "enabled-by-us"
 LISTENED = "listened-before-us"
 
 APPLY = "salt-call state.apply sendmail_james"
+_UNITS = "/systemd/system/"
 _SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -94,6 +95,7 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
     """
     told_by, since = signs(plan), time.time()
     before = processes.look(told_by).runners
+    read_units(plan, functions)
     late = end_runners(plan)
     for service in plan.platform.services:
         try:
@@ -118,6 +120,16 @@ def _failed(plan: Plan, what: str, since: float) -> NoReturn:
         owed.blame(plan, why)
         raise RunError(f"{what}: {why}. Mend that, then: {APPLY}")
     raise RunError(f"{what}; look at sendmail's log, then: {plan.platform.restart}")
+
+
+def read_units(plan: Plan, functions: Functions) -> None:
+    """Have systemd read its units anew where a knob is one of their files.
+
+    Salt does that by itself only where `systemctl status` says on its standard output that a unit
+    has changed, and it says so elsewhere.
+    """
+    if any(_UNITS in knob.file for knob in plan.platform.knobs):
+        functions["service.systemctl_reload"]()
 
 
 def end_runners(plan: Plan) -> list[str]:

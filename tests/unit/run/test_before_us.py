@@ -27,7 +27,7 @@ class Host:
         self.root, self.listeners = root, listeners
         self.boots = root / "boots"
         facts = {"state_dir": root / "state", "services": ("sendmail",), "sendmail": "/none"}
-        facts |= {"restart": "service sendmail restart", "submit_user": "smmsp"}
+        facts |= {"restart": "service sendmail restart", "submit_user": "smmsp", "knobs": ()}
         plan = SimpleNamespace(
             platform=SimpleNamespace(**facts),
             runs_queues_only=lambda: False,
