@@ -184,7 +184,7 @@ SUBMIT_MC = """\
     """
 ACCESS = "Connect:localhost\tRELAY\nConnect:127.0.0.1\tRELAY\n"
 # Some of those that the package setup has for root.
-ROOTS = "bin daemon adm lp sync shutdown halt mail news operator games ftp nobody apache mysql sshd"
+ROOTS = "bin daemon adm news operator nobody apache sshd"
 ALIASES = "mailer-daemon:\tpostmaster\npostmaster:\troot\n" + "".join(
     f"{name}:\troot\n" for name in ROOTS.split()
 )
