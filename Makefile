@@ -3,8 +3,7 @@ SUPPORT := tests/support
 # older Salts that still install on Debian 12
 SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate \
-    campaign-kill campaign-mail campaign-watch
+.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -18,6 +17,12 @@ test-salt-versions:
 	    echo "Salt $$version"; \
 	    SALT=$$version $(SUPPORT)/run_tests.py unit integration -- $(ARGS) || exit; \
 	done
+
+# Not part of `make test`, and the first run takes long: a Debian 11, with a Python built for Salt, and testing.
+RELEASES := bullseye forky
+test-releases: bootstrap
+	@$(SUPPORT)/bootstrap $(RELEASES:%=--release %)
+	@$(SUPPORT)/run_tests.py $(RELEASES) -- $(ARGS)
 
 # Long forms of tests that `make test` has in short; what they showed is in docs/reliability.md.
 campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/test_safety_kill.py

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Run the test suites, each in a disposable host of its own, and sum up what they did.
 
-Usage: run_tests.py [SUITE]... [-- PYTEST-ARGUMENT...]; without a suite, all, some at a time.
+Usage: run_tests.py [SUITE]... [-- PYTEST-ARGUMENT...]; without a suite, all but those of further
+releases, some at a time.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ ONCE = (
 )
 SLOW = "tests/integration"
 AT_ONCE = 7  # integration tests wait more than they compute
+
+
+def further_suites() -> list[Suite]:
+    """Give the suites of the releases that are only tested when one of them is named."""
+    return [Suite(release, release, (SLOW,), ("-m", "smoke")) for release in cache.FURTHER]
 
 
 def all_suites() -> list[Suite]:
@@ -187,9 +193,10 @@ def count(results: Path, codes: dict[str, int]) -> Counter[str]:
 
 def chosen(names: Sequence[str], known: Mapping[str, float]) -> queue.Queue[Suite]:
     """Give the suites of these names or kinds, all where there is no name, long ones first."""
-    suites = [one for one in all_suites() if not names or {one.name, one.kind} & set(names)]
+    there = all_suites() + (further_suites() if names else [])
+    suites = [one for one in there if not names or {one.name, one.kind} & set(names)]
     if unknown := set(names) - {word for one in suites for word in (one.name, one.kind)}:
-        there_are = ", ".join(one.name for one in all_suites())
+        there_are = ", ".join(one.name for one in there)
         raise SystemExit(f"no suite {', '.join(sorted(unknown))}; there are {there_are}")
     waiting: queue.Queue[Suite] = queue.Queue()
     for suite in sorted(suites, key=lambda one: -known.get(one.name, 0)):
