@@ -176,6 +176,7 @@ def clean() -> None:
     apply("sendmail_james.clean")
     james.wait_for(listens, what="sendmail, which listens")
     before = json.loads((SHARED / "before").read_text())
+    assert set(labels().values()) == {LABEL}, "a label was lost on the way back"
     found = recipe.differences(before, recipe.digest(*FOLDERS))
     assert found == {}, found
     assert not list(UNITS.glob("s*.service.d")), "a folder of ours is left"

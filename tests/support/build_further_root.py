@@ -20,15 +20,15 @@ from build_steps import connect, disconnect, run
 
 @dataclass(frozen=True)
 class Release:
-    """What differs between releases: its Java, and a Python source as (release, package)."""
+    """What differs between releases: its packages, and a Python's source as (release, package)."""
 
-    java: str
+    packages: tuple[str, ...]
     python: tuple[str, str] | None = None
 
 
 RELEASES = {
-    "bullseye": Release("openjdk-17-jre-headless", ("bookworm", "python3.11")),
-    "forky": Release("openjdk-21-jre-headless"),
+    "bullseye": Release(("openjdk-17-jre-headless",), ("bookworm", "python3.11")),
+    "forky": Release(("openjdk-21-jre-headless", "util-linux-extra")),  # the latter: pivot_root
 }
 # What Python is built with, and what of it Salt's modules need at run time
 COMPILER = """
@@ -68,7 +68,7 @@ def main(release: str, tree: Path) -> None:
     apt = ("chroot", str(tree), "apt-get", "-y")
     # what testing's mirrors sign is good for a week, and some lag
     run(*apt, "-o", "Acquire::Check-Valid-Until=false", "update")
-    run(*apt, "install", *PACKAGES, facts.java)
+    run(*apt, "install", *PACKAGES, *facts.packages)
     run(*apt, "install", "--download-only", "postfix")
     remove_packages(tree / "var/cache/apt/archives")
     if facts.python:

@@ -1,10 +1,10 @@
 """Lay out a disposable Debian host as RHEL 9's sendmail packages would: a stand-in, no RHEL.
 
-Usage: python -m support.rhel_stand_in, in a disposable host, once. What is as there: the units and
-their drop-in rules, /etc/mail with its make, the mc files' settings, aliases, queues, owners, modes,
-and the links from /usr/sbin/sendmail to the program's real name. What is not: the program and its m4
-files are Debian's, the package manager is a fake that Salt alone sees, and there is no SELinux.
-Source: the spec file of Fedora's package, from which RHEL's comes.
+Usage: python -m support.rhel_stand_in, in a disposable host, once. What is as there: the units,
+/etc/mail with its make, the settings of the mc files, aliases, queues, owners, modes, and the links
+from /usr/sbin/sendmail to the program's real name. What is not: the program and its m4 files are
+Debian's, the package manager is a fake that Salt alone sees, and there is no SELinux. The facts are
+those of the sources of Fedora's package, from which RHEL's comes.
 """
 
 from __future__ import annotations

@@ -191,3 +191,21 @@ def test_what_is_noted_is_what_was_before_any_file_of_ours(host: Any) -> None:
     one.listeners = ()
     service.remember_listeners(one.plan)
     assert (one.root / "state" / service.LISTENED).read_text() == "127.0.0.1 25\n"
+
+
+DROP_IN = "/etc/systemd/system/sendmail.service.d/ours.conf"
+
+
+@pytest.mark.parametrize("before", [OURS, JAMES], ids=["restarts", "stops"])
+@pytest.mark.parametrize(("knob", "read"), [(DROP_IN, True), ("/etc/mail/sendmail.conf", False)])
+def test_systemd_reads_a_unit_s_knob_before_the_service_restarts_or_stops(
+    host: Any, before: Listener, knob: str, read: bool
+) -> None:
+    one = host(before)
+    one.plan.platform.knobs = (SimpleNamespace(file=knob),)
+    one.functions["service.systemctl_reload"] = lambda: one.note("systemctl daemon-reload")
+    wanted = ["systemctl daemon-reload"] * read + ["sendmail"]
+    one.apply()
+    assert (one.root / "log").read_text().splitlines() == wanted
+    assert one.clean().wrong == []
+    assert (one.root / "log").read_text().splitlines() == wanted * 2
