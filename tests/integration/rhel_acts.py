@@ -22,6 +22,7 @@ SECRETS = [MAIL / "james-auth-info", MAIL / "james-msp-auth-info"]
 UNITS = Path("/etc/systemd/system")
 FOLDERS = ("/etc/mail", "/etc/alternatives", "/etc/sysconfig", "/etc/systemd", "/etc/pki")
 LABEL, SELINUX = b"system_u:object_r:etc_mail_t:s0\0", "security.selinux"
+INTERVALS = {"queue_interval": "1s", "programs_interval": "1s"}
 CONFIG = Path("/srv/minion/minion")
 BUILT = re.compile(r"(?m)^#{5}.*\n")  # who built a cf, when and where
 WAYS = [(to, by) for to in ("alice", "root@localhost", "x@example.org") for by in ("root", "bob")]
@@ -37,7 +38,7 @@ def write_minion() -> None:
     pillar = Path("/srv/pillar")
     pillar.mkdir(mode=0o700)
     (pillar / "top.sls").write_text(json.dumps({"base": {"*": ["given"]}}))
-    given = recipe.pillar(account={"aliases": "carry"})
+    given = recipe.pillar(account={"aliases": "carry"}, daemon=INTERVALS)
     (pillar / "given.sls").write_text("#!json\n" + json.dumps(given))
     CONFIG.parent.mkdir()
     options = {
@@ -95,7 +96,7 @@ def queues_only() -> None:
 
     def runners() -> list[str]:
         found = pristine.sendmail_daemons()
-        right = len(found) == 2 and all("Queue runner@00:00:05" in one for one in found)
+        right = len(found) == 2 and all("Queue runner@00:00:01" in one for one in found)
         return found if right else []
 
     daemons = james.wait_for(runners, what="two queue runners and nothing else")

@@ -113,3 +113,33 @@ def test_an_integration_test_is_refused_elsewhere_and_never_skipped_in_ci(
     )
     assert summary in ran.stdout
     assert ("some reason" if here else "needs a disposable host") in ran.stdout
+
+
+def test_further_releases_are_tested_only_where_they_are_named(
+    cache: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_tests = importlib.import_module("run_tests")
+
+    def released(*names: str) -> set[str]:
+        waiting = run_tests.chosen(names, {})
+        return {waiting.get_nowait().release for _ in range(waiting.qsize())}
+
+    assert released() == set(cache.RELEASES)
+    assert released("forky") == {"forky"}
+    with pytest.raises(SystemExit, match="no suite sid"):
+        released("sid")
+    bootstrap = importlib.import_module("bootstrap")
+    asked: list[str] = []
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(bootstrap, "install_packages", lambda: None)
+    monkeypatch.setattr(bootstrap, "build", lambda lines: None)
+    for name in ("root_tree", "salt_layer", "james_classes"):
+        real = getattr(cache, name)
+        monkeypatch.setattr(cache, name, lambda *of, real=real: asked.append(of[0]) or real(*of))
+    monkeypatch.setattr(sys, "argv", ["bootstrap"])
+    bootstrap.main()
+    assert set(asked) == set(cache.RELEASES)
+    asked.clear()
+    monkeypatch.setattr(sys, "argv", ["bootstrap", "--release", "bullseye"])
+    bootstrap.main()
+    assert set(asked) == {"bullseye"}
