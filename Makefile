@@ -3,7 +3,7 @@ SUPPORT := tests/support
 # older Salts that still install on Debian 12
 SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases
+.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -41,6 +41,11 @@ reference: bootstrap
 	@into=$$(mktemp -d) && trap 'rm -r "$$into"' EXIT && \
 	$(SUPPORT)/host with --shared "$$into" -- python tools/make_reference.py /srv/shared && \
 	cp "$$into/README.md" . && cp "$$into/docs/reference.md" docs/
+
+# what would be written on SUSE and FreeBSD, for tests/functional/test_golden.py
+golden: bootstrap
+	@$(SUPPORT)/host with --shared tests/functional/golden --env GOLDEN=/srv/shared -- \
+	    python -m pytest -q tests/functional/test_golden.py
 
 # tags VERSION; refuses where FORMULA, CHANGELOG.md and the tags do not agree on it
 release:

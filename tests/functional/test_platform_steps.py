@@ -24,10 +24,7 @@ SHELL = {
     },
     "RedHat/sysvinit": {"DAEMON": "no", "QUEUE": "10m", "SMQUEUE": "5s"},
     "RedHat/upstart": {"DAEMON": "no", "QUEUE": "10m", "SMQUEUE": "5s"},
-    "Suse": {
-        "SENDMAIL_ARGS": "-L sendmail -Am -q10m",
-        "SENDMAIL_CLIENT_ARGS": "-L sendmail-client -Ac -q5s",
-    },
+    "Suse": {"MAIL_CREATE_CONFIG": "no"},
     "FreeBSD": {
         "sendmail_enable": "NO",
         "sendmail_submit_enable": "NO",
@@ -38,8 +35,17 @@ SHELL = {
     },
 }
 DROP_INS = {
-    "sendmail": "[Service]\nExecStart=\nExecStart=/usr/sbin/sendmail -L sm-mta-queue -q10m\n",
-    "sm-client": "[Service]\nExecStart=\nExecStart=/usr/sbin/sendmail -L sm-msp-queue -Ac -q5s\n",
+    "RedHat": {
+        "sendmail": "[Service]\nExecStart=\nExecStart=/usr/sbin/sendmail -L sm-mta-queue -q10m\n",
+        "sm-client": "[Service]\nExecStart=\n"
+        "ExecStart=/usr/sbin/sendmail -L sm-msp-queue -Ac -q5s\n",
+    },
+    "Suse": {
+        "sendmail": "[Service]\nType=forking\nExecStart=\n"
+        "ExecStart=/usr/sbin/sendmail -L sendmail -Am -q10m\n",
+        "sendmail-client": "[Service]\nType=forking\nExecStart=\n"
+        "ExecStart=/usr/sbin/sendmail -L sendmail-client -Ac -q5s\n",
+    },
 }
 
 
@@ -60,7 +66,7 @@ def on(
 
     def on(platform: str, **lookup: Any) -> SimpleNamespace:
         family, _, init = platform.partition("/")
-        grains = {"os_family": family, "init": init or "systemd", "host": "box"}
+        grains = {"os_family": family, "init": init or "systemd", "nodename": "box"}
         for key, value in grains.items():
             monkeypatch.setitem(options["grains"], key, value)
         names = {"cf": "sendmail.cf", "mc": "sendmail.mc"}
@@ -102,7 +108,7 @@ def test_the_steps_go_live_and_a_second_run_has_nothing_to_do(
 def test_a_shell_reads_the_knobs_as_meant(
     on: Callable[..., SimpleNamespace], mail: Path, platform: str
 ) -> None:
-    (knob,) = PLATFORMS[platform]["knobs"]
+    (knob,) = [one for one in PLATFORMS[platform]["knobs"] if "assign" in one]
     path = mail / knob["file"].lstrip("/")
     path.parent.mkdir(parents=True, exist_ok=True)
     first = next(iter(SHELL[platform]))
@@ -121,11 +127,12 @@ def said(path: Path, names: Any) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_red_hat_s_units_are_told_by_drop_ins(
-    on: Callable[..., SimpleNamespace], mail: Path
+@pytest.mark.parametrize("platform", DROP_INS)
+def test_units_are_told_by_drop_ins(
+    on: Callable[..., SimpleNamespace], mail: Path, platform: str
 ) -> None:
-    apply(on("RedHat"))
-    for service, text in DROP_INS.items():
+    apply(on(platform))
+    for service, text in DROP_INS[platform].items():
         path = mail / f"etc/systemd/system/{service}.service.d/sendmail_james.conf"
         assert path.read_text() == text
 

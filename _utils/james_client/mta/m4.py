@@ -12,6 +12,7 @@ import pwd
 import re
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from james_client.mta.process import Done, ProcessError, run, stranger
@@ -19,16 +20,20 @@ from james_client.scrub import scrub
 
 TIMEOUT = 60.0  # seconds
 _INCLUDE = re.compile(rb"\b(s?)include\(\s*`?([^`'(),\s]+)'?\)")
+_CF = re.compile(rb"(?m)^V\d")
 _COMMENT = re.compile(rb"\bdnl\b.*")
 
 
-def build(data: bytes, mc: str) -> bytes:
+def build(data: bytes, mc: str, cf_dir: str | None = None) -> bytes:
     """Return what m4 builds from the content of an mc.
 
     data
         the content, of the file as it is or as it shall be
     mc
         the file's path: what it includes is looked for from its folder, and errors name it
+    cf_dir
+        the folder of sendmail's m4 files, for an mc that does not include ``cf.m4`` itself, as on
+        FreeBSD, where /etc/mail/Makefile puts that file before it; None where there is none
 
     Raises ProcessError in m4's words, and where m4 may not read what the mc includes: it reads as
     a user whom no file belongs to, with the group of the mc's folder, or the mc's own where that is
@@ -39,11 +44,18 @@ def build(data: bytes, mc: str) -> bytes:
         raise ProcessError(
             f"{mc}: m4 is not installed; expected it, since the mc is kept in step (mc:manage)"
         )
+    built = _built([m4], data, mc)
+    if cf_dir is None or _CF.search(built):
+        return built
+    return _built([m4, f"-D_CF_DIR_={cf_dir}/", f"{cf_dir}/m4/cf.m4", "-"], data, mc)
+
+
+def _built(command: Sequence[str], data: bytes, mc: str) -> bytes:
     home = Path(mc).parent
     user = _reader(mc)
     try:
         # Not as a file: no folder for temporary files need be open to who runs m4.
-        done = run([m4], given=data, timeout=TIMEOUT, user=user, cwd=str(home), whole=True)
+        done = run(command, given=data, timeout=TIMEOUT, user=user, cwd=str(home), whole=True)
     except ProcessError as err:
         raise ProcessError(f"{mc}: {err}") from None
     hidden = {} if user is None else _hidden(data, home, user[1])
@@ -55,12 +67,17 @@ def build(data: bytes, mc: str) -> bytes:
     raise ProcessError(f"{mc}: m4 refuses it: {'; '.join([*said, *hidden])}")
 
 
-def is_build_of(cf: bytes, data: bytes, mc: str) -> bool:
+def is_build_of(cf: bytes, data: bytes, mc: str, cf_dir: str | None = None) -> bool:
     """Tell whether a cf is what m4 builds from the content of an mc, date and place apart.
+
+    cf
+        the cf's content
+    data, mc, cf_dir
+        as ``build`` takes them
 
     Debian's tools write the mc as a comment at the end.
     """
-    built, found = _undated(build(data, mc)), _undated(cf)
+    built, found = _undated(build(data, mc, cf_dir)), _undated(cf)
     quoted = {b"# " + line for line in data.splitlines()}
     quoted |= {f"### {mc} ###".encode(), b"# "}
     return found[: len(built)] == built and quoted.issuperset(found[len(built) :])

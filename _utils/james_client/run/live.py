@@ -84,7 +84,9 @@ def _nobodys_work(plan: Plan) -> list[str]:
     built = [
         cf
         for mc, cf in plan.managed_mcs()
-        if m4.is_build_of(plan.before(cf).data or b"", plan.before(mc).data or b"", mc)
+        if m4.is_build_of(
+            plan.before(cf).data or b"", plan.before(mc).data or b"", mc, plan.platform.cf_dir
+        )
     ]
     return [*plan.generated(), *built]
 

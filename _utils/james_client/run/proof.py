@@ -179,7 +179,7 @@ def _dotted(hosts: Sequence[str]) -> tuple[str, ...]:
 
 def _prove_rebuild(plan: Plan, mc: str, cf: str) -> None:
     """Build the candidate mc with m4, as the platform will, and look for what it lacks."""
-    built = m4.build(plan.rendered(mc) or b"", mc)
+    built = m4.build(plan.rendered(mc) or b"", mc, plan.platform.cf_dir)
     if gone := _lost(plan, mc, cf, built):
         raise RunError(f"{mc}: a rebuilt {cf} would lack: {'; '.join(gone)}")
 
@@ -208,7 +208,7 @@ def lost_by_rebuild(plan: Plan) -> dict[str, list[str]]:
     Empty where nothing rebuilds it, because there is no mc or no m4.
     """
     return {
-        cf: _lost(plan, mc, cf, m4.build(plan.before(mc).data or b"", mc))
+        cf: _lost(plan, mc, cf, m4.build(plan.before(mc).data or b"", mc, plan.platform.cf_dir))
         for mc, cf in plan.rebuildable_mcs()
     }
 

@@ -74,7 +74,7 @@ def _is_rebuilt(plan: Plan, cf: bytes, mc: str) -> bool:
     if without_us(source, record, plan.platform).file.data != theirs.data:
         return False
     try:
-        return m4.is_build_of(cf, source.data, mc)
+        return m4.is_build_of(cf, source.data, mc, plan.platform.cf_dir)
     except ProcessError:
         return False
 

@@ -61,7 +61,7 @@ def select(
     platforms
         the parsed platforms.yaml
     grains
-        Salt's grains; ``os_family``, ``init`` and ``host`` are used
+        Salt's grains; ``os_family``, ``init`` and ``nodename`` (what ``hostname`` prints) are used
     lookup
         pillar ``sendmail_james:lookup``, whose keys win over the platform's
 
@@ -78,7 +78,7 @@ def select(
             f"{', '.join(key for key in platforms if '/' not in key)}"
         )
     for key in ("mc", "submit_mc"):
-        facts[key] = facts[key].replace("{host}", str(grains.get("host", "")))
+        facts[key] = facts[key].replace("{host}", str(grains.get("nodename", "")))
     for key in ("packages", "other_mtas", "services", "generated", "mail_logs"):
         facts[key] = tuple(facts[key])
     facts["knobs"] = tuple(Knob(**knob) for knob in facts["knobs"])

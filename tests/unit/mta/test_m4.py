@@ -118,3 +118,16 @@ def test_an_mc_is_compared_with_its_build_but_for_dates(mc: str) -> None:
     assert m4.is_build_of(built + text, data, mc)
     assert not m4.is_build_of(built + b"DSmine\n", data, mc)
     assert not m4.is_build_of(b"V10\n", b"V9\n", mc)
+
+
+@pytest.mark.usefixtures("for_all")
+def test_an_mc_that_leaves_cf_m4_to_its_makefile_is_built_with_it(mc: str, tmp_path: Path) -> None:
+    (tmp_path / "m4").mkdir()
+    (tmp_path / "m4/cf.m4").write_text("define(`OSTYPE', `V10\n`#' _CF_DIR_ $1')dnl\n")
+    cf_dir = str(tmp_path)
+    built = m4.build(b"OSTYPE(`freebsd6')\n", mc, cf_dir)
+    assert built == f"V10\n# {cf_dir}/ freebsd6\n".encode()
+    assert m4.is_build_of(built, b"OSTYPE(`freebsd6')\n", mc, cf_dir)
+    # one that includes it, or has no need of it, is built as it stands
+    whole = f"include(`{cf_dir}/m4/cf.m4')OSTYPE(`linux')\n".encode()
+    assert m4.build(whole, mc, cf_dir) == m4.build(whole, mc) == b"V10\n# _CF_DIR_ linux\n"

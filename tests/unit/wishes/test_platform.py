@@ -16,9 +16,16 @@ OWN = yaml.safe_load((FORMULA / "defaults.yaml").read_text())["lookup"]
 @pytest.mark.parametrize("key", PLATFORMS)
 def test_every_platform_names_every_fact(key: str) -> None:
     family, _, init = key.partition("/")
-    facts = select(PLATFORMS, {"os_family": family, "init": init, "host": "h"}, OWN)
+    facts = select(PLATFORMS, {"os_family": family, "init": init, "nodename": "h"}, OWN)
     assert facts.services and facts.packages and facts.knobs
     assert "{" not in facts.mc + facts.submit_mc
+
+
+def test_freebsd_names_its_mc_files_as_hostname_prints_it() -> None:
+    grains = {"os_family": "FreeBSD", "host": "box", "nodename": "box.example.org"}
+    facts = select(PLATFORMS, grains, OWN)
+    assert facts.mc == "/etc/mail/box.example.org.mc"
+    assert facts.submit_mc == "/etc/mail/box.example.org.submit.mc"
 
 
 def test_unknown_platform_names_what_is_missing() -> None:
