@@ -1,9 +1,7 @@
 # What all of it needs is installed first; ARGS goes to pytest: make unit ARGS="-k mailer -x"
 SUPPORT := tests/support
-# older Salts that still install on Debian 12
-SALT_VERSIONS ?= 3007.15 3006.28
 
-.PHONY: test lint unit integration trixie test-salt-versions demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden
+.PHONY: test lint unit integration trixie demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden test-matrix
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -11,12 +9,10 @@ test: bootstrap
 lint unit integration trixie: bootstrap
 	@$(SUPPORT)/run_tests.py $@ -- $(ARGS)
 
-test-salt-versions:
-	@$(SUPPORT)/bootstrap --release bookworm $(SALT_VERSIONS:%=--salt %)
-	@for version in $(SALT_VERSIONS); do \
-	    echo "Salt $$version"; \
-	    SALT=$$version $(SUPPORT)/run_tests.py unit integration -- $(ARGS) || exit; \
-	done
+# Each Salt and each Python; what it showed last is in README.md. CELLS: make test-matrix CELLS='"Python 3.14"'
+test-matrix:
+	@$(SUPPORT)/bootstrap
+	@$(SUPPORT)/matrix.py $(CELLS)
 
 # Not part of `make test`, and the first run takes long: a Debian 11, with a Python built for Salt, and testing.
 RELEASES := bullseye forky
@@ -44,7 +40,7 @@ reference: bootstrap
 
 # what would be written on SUSE and FreeBSD, for tests/functional/test_golden.py
 golden: bootstrap
-	@$(SUPPORT)/host with --shared tests/functional/golden --env GOLDEN=/srv/shared -- \
+	@$(SUPPORT)/host with --shared $(CURDIR)/tests/functional/golden --env GOLDEN=/srv/shared -- \
 	    python -m pytest -q tests/functional/test_golden.py
 
 # tags VERSION; refuses where FORMULA, CHANGELOG.md and the tags do not agree on it

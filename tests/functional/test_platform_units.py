@@ -1,4 +1,4 @@
-"""A real systemd and a real sh read the knobs as SUSE's units and FreeBSD's rc files have them read.
+"""A real systemd and a real sh read the knobs as SUSE and FreeBSD have them read.
 
 Units and rc file are stand-ins, in our own words, laid out as those platforms' packages lay out
 theirs; what they start is this host's sendmail.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,44 @@ def count(monkeypatch: pytest.MonkeyPatch) -> object:
     """Give the function that sums up what the suites did."""
     monkeypatch.syspath_prepend(str(SUPPORT))
     return importlib.import_module("run_tests").count
+
+
+@pytest.fixture
+def matrix(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the module that runs Salts and Pythons."""
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    return importlib.import_module("matrix")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("....\n12 passed, 1 skipped in 3.21s\n", "12 passed, 1 skipped"),
+        ("= 1 failed, 3 passed in 75.00s (0:01:15) =\n", "1 failed, 3 passed"),
+        ("bash: pytest: not found\n", "did not run"),
+        ("nothing passed in 1s\n", "did not run"),
+    ],
+)
+def test_a_cell_says_how_pytest_ended(matrix: ModuleType, output: str, words: str) -> None:
+    assert matrix.closing(output) == words
+
+
+def test_readme_has_a_row_for_every_salt_and_python(matrix: ModuleType) -> None:
+    text = matrix.README.read_text()
+    block = text[text.index(matrix.BEGIN) : text.index(matrix.END)]
+    wanted = [f"Salt {version}" for version in (*matrix.OLDER_SALTS, matrix.cache.SALT)]
+    wanted += [f"Python {minor}" for minor in (*matrix.RELEASES, *matrix.JARS)]
+    assert {minor for minor in wanted if minor not in block} == set()
+    assert "failed" not in block and "did not run" not in block
+    assert len(re.findall(r"(?m)^\| (?:Salt|Python) .*passed \|$", block)) == 11
+
+
+def test_a_matrix_s_block_says_what_failed(matrix: ModuleType) -> None:
+    cells = [matrix.Cell("Salt 1", "functional", ()), matrix.Cell("Python 2", "rooms", ())]
+    block = matrix.table("2026-01-02", cells, ["1 failed", "3 passed"])
+    assert block.splitlines()[2] == "Last run: 2026-01-02."
+    assert block.index("| Python 2 | rooms | 3 passed |") < block.index("| Salt 1 |")
+    assert "| Salt 1 | functional | 1 failed |" in block
 
 
 def test_an_item_is_built_once_and_again_when_an_input_changes(
