@@ -1,7 +1,7 @@
 # What all of it needs is installed first; ARGS goes to pytest: make unit ARGS="-k mailer -x"
 SUPPORT := tests/support
 
-.PHONY: test lint unit integration trixie demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden test-matrix
+.PHONY: test lint unit integration trixie demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden test-matrix campaign-cf
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -31,6 +31,16 @@ campaign-watch: bootstrap
 	@$(SUPPORT)/bootstrap --release bookworm --prometheus
 	@$(SUPPORT)/host with --shared "$$(ls -d /var/cache/sendmail_james/prometheus/bookworm-*)" -- \
 	    python -m pytest -v -s tests/integration/campaign_watch.py $(ARGS)
+
+# FUZZ seconds of each kind by the fuzzer, after CASES by Hypothesis
+CASES ?= 500
+FUZZ ?= 120
+ATHERIS := /var/cache/sendmail_james/atheris
+campaign-cf: bootstrap
+	@test -d $(ATHERIS) || python3 -m pip install --quiet --target $(ATHERIS) \
+	    --python-version 3.11 --only-binary=:all: atheris==3.0.0
+	@$(SUPPORT)/host with --env PYTHONPATH=$(ATHERIS) --env CAMPAIGN=$(CASES) --env FUZZ=$(FUZZ) -- \
+	    python -m pytest -q -s tests/oracle/test_campaign.py $(ARGS)
 
 # docs/reference.md and README's tables, from the code
 reference: bootstrap
