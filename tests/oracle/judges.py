@@ -61,6 +61,16 @@ class Sendmail:
         said = self._ask(cf, "-bv", *ADDRESSES).stdout
         return sorted(line for line in said.splitlines() if "mailer " in line)
 
+    def where(self, cf: bytes, wishes: Wishes) -> str:
+        """Tell whether all addresses go to James; the proof of a run refuses what does not."""
+        config = Cf(cf)
+        relay = wishes.relay
+        host = config.macro("MTAHost") if config.is_msp else relay.host
+        james = f"mailer {'relay' if config.is_msp else relay.mailer}, host {host}"
+        routes = self.routes(cf)
+        assert len(routes) >= len(ADDRESSES) - 1, routes
+        return "all to James" if all(james in route for route in routes) else "some elsewhere"
+
 
 def judge_source(mc: bytes, wishes: Wishes, tree: Tree, sendmail: Sendmail) -> str:
     """Edit what m4 builds from an mc, and compare with m4's own build of the mc with our block."""
@@ -75,10 +85,12 @@ def judge_source(mc: bytes, wishes: Wishes, tree: Tree, sendmail: Sendmail) -> s
         return "refused: " + shape_of(error)
     built = tree.build(source)
     assert apply(cf, source, wishes) == (cf, source), "a second time changes something"
-    if sendmail.accepts(stock):
+    accepted = sendmail.accepts(stock)
+    if accepted:
         assert sendmail.accepts(cf), "sendmail takes the stock cf and not the edited one"
     if cf == built:
-        return "equal to m4's"
+        where = sendmail.where(cf, wishes) if accepted else "sendmail refused the stock cf"
+        return f"equal to m4's, {where}"
     assert sendmail.mailers(cf) == sendmail.mailers(built)
     assert sendmail.routes(cf) == sendmail.routes(built)
     assert sorted(_told(cf)) == sorted(_told(built))

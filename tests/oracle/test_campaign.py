@@ -86,7 +86,7 @@ def test_an_mc_of_a_site_s_own(
         ends,
         tmp_path,
     )
-    assert ends["equal to m4's"]
+    assert ends["equal to m4's, all to James"]
 
 
 def test_a_submit_mc_of_a_site_s_own(
@@ -99,7 +99,7 @@ def test_a_submit_mc_of_a_site_s_own(
         ends,
         tmp_path,
     )
-    assert ends["equal to m4's"]
+    assert ends["equal to m4's, all to James"]
 
 
 def test_a_cf_that_no_m4_wrote(
@@ -159,7 +159,7 @@ def test_the_judges_find_a_wrong_edit(
     spoil: tuple[bytes, bytes], tree: Tree, judge: Sendmail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mc = tree.debian("sendmail")
-    assert judge_source(mc, Wishes(), tree, judge) == "equal to m4's"
+    assert judge_source(mc, Wishes(), tree, judge) == "equal to m4's, all to James"
     monkeypatch.setattr("oracle.judges.apply", spoilt(spoil))
     with pytest.raises(AssertionError):
         judge_source(mc, Wishes(), tree, judge)
