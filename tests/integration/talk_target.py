@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from james_client.mta import ask, queue
+from james_client.mta import reading as sendmail_reading
 from james_client.mta import routes as sendmail_routes
 from support import james, pristine
 
@@ -20,9 +21,8 @@ SENDMAIL = "/usr/sbin/sendmail"
 MAIL = Path("/etc/mail")
 PASSWORD = "Gr33n-Tea&%Pot"
 RELAY = SimpleNamespace(host="localhost", mailer="esmtp", port=25)
-check, mailers, names = (
-    partial(question, binary=SENDMAIL) for question in (ask.check, ask.mailers, ask.names)
-)
+check = partial(ask.check, binary=SENDMAIL)
+reading = partial(sendmail_reading.reading, binary=SENDMAIL)
 routes = partial(sendmail_routes.routes, binary=SENDMAIL)
 listing = partial(queue.listing, binary=SENDMAIL)
 CREDENTIALS = {"james-auth-info": "root", "james-msp-auth-info": "smmsp"}

@@ -10,7 +10,7 @@ import talk_target
 from james_client.mta.process import run
 from james_client.mta.routes import why_not_james
 from support import pristine
-from talk_target import check, listing, mailers, names, routes
+from talk_target import check, listing, reading, routes
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 ALIASES = """\
@@ -104,7 +104,7 @@ def test_the_forms_together_are_the_forms_alone(target):
     """One process for all addresses says the same as one for each."""
     together = routes(CF, FORMS)
     assert [route for form in FORMS for route in routes(CF, [form])] == together
-    known = mailers(CF)
+    known = reading(CF).mailers
     relay = talk_target.RELAY
     stray = [route for route in together if why_not_james(route, relay, known)]
     assert stray == []
@@ -125,7 +125,7 @@ def test_programs_and_files_stay_and_are_named(target):
     (prog,) = routes(CF, ["prg"])
     (file,) = routes(CF, ["fil"])
     (refused,) = routes(CF, ["|/bin/sh"])
-    known, relay = mailers(CF), talk_target.RELAY
+    known, relay = reading(CF).mailers, talk_target.RELAY
     assert "stays on this host" in (why_not_james(prog, relay, known) or "")
     assert "stays on this host" in (why_not_james(file, relay, known) or "")
     assert refused.error == "Cannot mail directly to programs"
@@ -138,7 +138,7 @@ def test_a_name_of_class_l_stays(target, tmp_path):
     """LOCAL_USER names do not leave, and are listed."""
     local = tmp_path / "sendmail.cf"
     local.write_text("CL root bob\n" + Path(CF).read_text("latin-1"), "latin-1")
-    assert names(local, "L") == ("bob", "root")
+    assert reading(local, "L").classes["L"] == ("bob", "root")
     assert foretold(local, "root") == {("local", "", "root")} == sent("root", local)
     assert foretold(CF, "root") == {("esmtp", "localhost", "root@localhost")}
 
@@ -171,7 +171,7 @@ def test_nothing_is_touched(target, tmp_path):
     routes(CF, FORMS)
     routes(MSP, FORMS)
     check(CF)
-    mailers(CF)
+    reading(CF, "wL")
     assert pristine.run("find", "/etc/mail", "/var/spool", "/var/lib", "-cnewer", str(mark)) == ""
 
 

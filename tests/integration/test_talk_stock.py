@@ -9,7 +9,7 @@ import talk_target
 from james_client.mta.ask import version
 from james_client.mta.process import ProcessError
 from james_client.mta.routes import why_not_james
-from talk_target import check, mailers, names, routes
+from talk_target import check, reading, routes
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
 
@@ -20,8 +20,8 @@ def test_a_stock_host_keeps_local_mail(pristine_host):
     assert (bob.mailer, bob.user) == ("local", "bob")
     (nobody,) = routes(CF, ["nosuch"])
     assert nobody.error == "User unknown"
-    assert names(CF, "L") == ()
-    reason = why_not_james(routes(CF, ["x@example.org"])[0], talk_target.RELAY, mailers(CF))
+    assert reading(CF, "L").classes["L"] == ()
+    reason = why_not_james(routes(CF, ["x@example.org"])[0], talk_target.RELAY, reading(CF).mailers)
     assert reason == "it goes to example.org, not to localhost"
 
 
@@ -34,7 +34,7 @@ def test_what_sendmail_refuses_is_told_in_its_words(pristine_host, tmp_path):
         (Path(CF).read_text("latin-1") + "Mbroken, Q=x\n", "line "),
     ):
         bad.write_text(text, "latin-1")
-        for ask in (check, mailers, lambda cf: routes(cf, ["bob"])):
+        for ask in (check, reading, lambda cf: routes(cf, ["bob"])):
             with pytest.raises(ProcessError, match=f"{bad}: sendmail refuses it: .*{words}"):
                 ask(bad)
     for path in (tmp_path, tmp_path / "none"):
@@ -47,7 +47,7 @@ def test_both_files_of_a_stock_host_are_good(pristine_host):
     check(CF)
     check(MSP)
     assert version(talk_target.SENDMAIL) >= (8, 17)
-    found = mailers(CF)
+    found = reading(CF).mailers
     assert found["esmtp"].network
     assert found["esmtp"].args == "TCP $h"
     assert found["local"].path == "/usr/sbin/sensible-mda"

@@ -8,7 +8,7 @@ import pytest
 from james_client.cf.mailers import arguments, set_arguments, set_flag
 from james_client.cf.text import Cf
 from james_client.changes import Changes
-from james_client.mta import ask
+from james_client.mta.reading import ListedMailer, reading
 
 from oracle.m4 import Tree
 
@@ -30,11 +30,11 @@ LINES = {
 }
 
 
-def seen_by_sendmail(cf: bytes, folder: Path, sendmail: str) -> ask.ListedMailer:
+def seen_by_sendmail(cf: bytes, folder: Path, sendmail: str) -> ListedMailer:
     """Give what real sendmail makes of the mailer."""
     path = folder / "sendmail.cf"
     path.write_bytes(cf)
-    listed = ask.mailers(path, binary=sendmail)
+    listed = reading(path, binary=sendmail).mailers
     return next(mailer for name, mailer in listed.items() if name.lower() == "esmtp")
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from james_client.cf.text import Cf
 from james_client.cf.timeouts import edit
-from james_client.mta.ask import senders
 from james_client.mta.process import ProcessError
+from james_client.mta.reading import reading, senders
 from james_client.run.plan import RunError
 from james_client.run.proof import prove_senders
 from james_client.wishes.settings import Relay
@@ -79,7 +79,8 @@ def asked(tree: Tree, folder: Path, sendmail: str, relay: Relay, lines: bytes = 
     plan: Any = SimpleNamespace(
         settings=SimpleNamespace(relay=MASQUERADED), platform=SimpleNamespace(sendmail=sendmail)
     )
-    return prove_senders(str(path), plan, "/etc/mail/sendmail.cf")
+    seen = reading(path, "wEN", binary=sendmail)
+    return prove_senders(str(path), plan, "/etc/mail/sendmail.cf", seen)
 
 
 def test_the_proof_counts_the_names_of_this_host(tree: Tree, tmp_path: Path, sendmail: str) -> None:

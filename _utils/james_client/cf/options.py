@@ -81,9 +81,10 @@ OPTIONS = {
 def meant(option: Option, written: str) -> bool:
     """Tell whether a name, perhaps cut short, in any case, is that option's.
 
-    What follows a dot is never cut short, and ``queuewarn.*`` is ``queuewarn``: readcf.c.
+    What follows a dot is never cut short, and ``queuewarn.*`` is ``queuewarn``; behind a name that
+    has no such parts it does not count: readcf.c.
     """
     name, _, part = written.lower().partition(".")
     whole, _, wanted = option.name.lower().partition(".")
-    same = part.removesuffix(".*") == wanted
+    same = not wanted or part.removesuffix(".*") == wanted
     return same and len(name) >= option.shortest and whole.startswith(name)

@@ -1,38 +1,16 @@
-"""Ask sendmail about itself and about a cf: version, validity, mailers, classes."""
+"""Ask sendmail about itself and about a cf: its version, and whether the cf is good."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from james_client.mta.process import TIMEOUT, Done, ProcessError, run, words
 from james_client.scratch import scratch
-
-
-@dataclass(frozen=True)
-class ListedMailer:
-    """One mailer as sendmail itself lists it (`=M` in address test mode)."""
-
-    name: str
-    path: str
-    flags: str
-    args: str
-
-    @property
-    def network(self) -> bool:
-        """Tell whether the mailer speaks over the network (`P=[IPC]`)."""
-        return self.path.upper() in ("[IPC]", "[TCP]", "[LPC]")
-
-    @property
-    def port(self) -> str:
-        """Return the third word of `A=TCP $h PORT`, or SMTP's own 25."""
-        words = self.args.split()
-        return words[2] if len(words) > 2 else "25"
 
 
 def version(binary: str, *, timeout: float = TIMEOUT) -> tuple[int, ...]:
@@ -110,74 +88,3 @@ def check(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> None:
         done = run([binary, mode, "-C", str(copy)], timeout=timeout)
         if done.status != 0:
             raise refusal(cf, copy, done)
-
-
-_MAILER = re.compile(
-    r"^mailer \d+ \((?P<name>.*?)\): P=(?P<path>\S+) S=.*? F=(?P<flags>\S*) L=.* A=(?P<args>.*)$",
-    re.MULTILINE,
-)
-
-
-def mailers(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> dict[str, ListedMailer]:
-    """Return the mailers of a cf by name, as sendmail lists them.
-
-    Raises ProcessError when sendmail cannot read the cf. Source: operations guide, 5.4 (`=M`).
-    """
-    said = _test_mode(cf, "=M", binary, timeout)
-    found = {row["name"]: ListedMailer(**row.groupdict()) for row in _MAILER.finditer(said)}
-    if not found:
-        raise ProcessError(f"{cf}: sendmail lists no mailer")
-    return found
-
-
-def names(cf: Path | str, letter: str, *, binary: str, timeout: float = TIMEOUT) -> tuple[str, ...]:
-    """Return the members of a class, sorted: `names(cf, "L")` are those that stay local.
-
-    Raises ProcessError when sendmail cannot read the cf. Source: operations guide, 5.3 (`$=L`).
-    """
-    said = _test_mode(cf, f"$={letter}", binary, timeout)
-    return tuple(sorted(line for line in said.splitlines() if line))
-
-
-def senders(
-    cf: Path | str,
-    mailer: str,
-    addresses: Sequence[str],
-    *,
-    binary: str,
-    timeout: float = TIMEOUT,
-) -> list[tuple[str, str]]:
-    """Return what a mailer makes of each sender: in the envelope, and in a header.
-
-    mailer
-        its name; its own rulesets (``S=``) are what is asked
-    addresses
-        senders at this host: another host's name would be looked up in the DNS
-
-    Raises ProcessError when sendmail cannot read the cf, or has no such mailer. Source: operations
-    guide, 5.1.1 (`/tryflags`, `/try`).
-    """
-    tries = [f"/try {mailer} {address}" for address in addresses]
-    commands = "\n".join(["/tryflags ES", *tries, "/tryflags HS", *tries])
-    said = _REWRITTEN.findall(_test_mode(cf, commands, binary, timeout))
-    if len(said) != 2 * len(tries):
-        raise ProcessError(f"{cf}: sendmail does not say what mailer {mailer} makes of a sender")
-    return list(zip(said[: len(tries)], said[len(tries) :], strict=True))
-
-
-_REWRITTEN = re.compile(r"(?m)^Rcode = \d+, addr = (.*)$")
-
-# Warnings about the cf stand before it, the first prompt after it.
-_TEST_MODE = re.compile(r"^ADDRESS TEST MODE.*\nEnter <ruleset> <address>\n> ", re.MULTILINE)
-
-
-def _test_mode(cf: Path | str, command: str, binary: str, timeout: float) -> str:
-    """Return what address test mode answers to one command."""
-    with copy_of(cf) as copy:
-        argv = [binary, "-C", str(copy), "-bt"]
-        done = run(argv, given=f"{command}\n".encode(), timeout=timeout)
-        begun = _TEST_MODE.search(done.out)
-        if done.status != 0 or not begun:
-            before = done.out[: begun.start()] if begun else done.out
-            raise refusal(cf, copy, Done(done.status, before, done.err))
-    return done.out[begun.end() :].removesuffix("> ")

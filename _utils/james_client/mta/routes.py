@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from james_client.mta.ask import ListedMailer, copy_of, refusal
+from james_client.mta.ask import copy_of, refusal
 from james_client.mta.process import TIMEOUT, ProcessError, run
+from james_client.mta.reading import ListedMailer
 from james_client.mta.trace import DEBUG, Route, TraceError, read
 
 
@@ -71,7 +72,7 @@ def why_not_james(
 ) -> str | None:
     """Return why a route does not end at James, or None when it does.
 
-    `mailers` is what `mailers()` says of the same cf; with `msp` (submit.cf) the mailer's name
+    `mailers` are those of the same cf's `reading()`; with `msp` (submit.cf) the mailer's name
     is the submission program's own affair.
     """
     if route.error:
@@ -81,7 +82,7 @@ def why_not_james(
         return f"mailer {route.mailer} does not exist"
     if not mailer.network:
         return f"it stays on this host (mailer {route.mailer}, {mailer.path})"
-    if _same(route.host) != _same(relay.host):
+    if same_host(route.host) != same_host(relay.host):
         return f"it goes to {route.host}, not to {relay.host}"
     if mailer.port.replace("smtp", "25") != str(relay.port):
         return f"it goes to port {mailer.port}, not to {relay.port}"
@@ -92,7 +93,7 @@ def why_not_james(
     return None
 
 
-def _same(host: str) -> str:
+def same_host(host: str) -> str:
     """Reduce a host to one spelling: no brackets, and one name for what localhost resolves to."""
     bare = host.strip("[]").lower().removeprefix("ipv6:").rstrip(".")
     return "localhost" if bare in ("::1", "127.0.0.1") else bare

@@ -15,8 +15,10 @@ from james_client.cf.text import Cf
 from james_client.files.candidate import Candidate
 from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
+from james_client.mta.reading import CfReading, reading, senders
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
+from james_client.run.doubts import doubts
 from james_client.run.plan import Plan, RunError, naming
 from james_client.scratch import scratch
 from james_client.wishes.settings import Settings
@@ -27,9 +29,10 @@ _NOBODY = "no-such-user"
 def prove(plan: Plan) -> list[str]:
     """Check the candidates that a run would change, and return what was proved, in words.
 
-    Each cf is parsed by sendmail (``-bC``); where the relay step ran, every address form must reach
-    James by a mailer that exists, from senders of the wanted domain (``-bt``); an mc must build a
-    cf that lacks nothing. Raises RunError or ProcessError, naming the route.
+    Each cf is parsed by sendmail (``-bC``), which must read in it what we read (``-bt``); where the
+    relay step ran, every address form must reach James by a mailer that exists, from senders of the
+    wanted domain; an mc must build a cf that lacks nothing. Raises RunError or ProcessError, naming
+    the route.
     """
     plan.refuse_relaying_to_itself()
     changed = {candidate.before.path: candidate.before for candidate in plan.candidates()}
@@ -46,10 +49,11 @@ def prove(plan: Plan) -> list[str]:
             copy.write_bytes(plan.rendered(path) or b"")
             try:
                 ask.check(str(copy), binary=plan.platform.sendmail)
+                seen = _read_alike(str(copy), plan, path)
                 if "relayed" in plan.taken and plan.settings.verify.routes:
-                    prove_routes(str(copy), plan, path)
+                    _prove_routes(str(copy), plan, path, seen)
                     routed.append(path)
-                    notes.append(prove_senders(str(copy), plan, path))
+                    notes.append(prove_senders(str(copy), plan, path, seen))
             except ProcessError as err:
                 raise RunError(str(err).replace(str(copy), path)) from None
         for mc, cf in plan.managed_mcs():
@@ -99,44 +103,66 @@ def judged(cf_path: str, plan: Plan, addresses: Sequence[str]) -> list[tuple[Rou
 
     Asks sendmail; sends nothing.
     """
-    return _judged(cf_path, plan, addresses, msp=_is_msp(cf_path))
+    return _judged(cf_path, plan, addresses, _reading(cf_path, plan))
 
 
 def _judged(
-    cf_path: str, plan: Plan, addresses: Sequence[str], *, msp: bool
+    cf_path: str, plan: Plan, addresses: Sequence[str], seen: CfReading
 ) -> list[tuple[Route, str | None]]:
-    binary, relay = plan.platform.sendmail, plan.settings.relay
-    mailers = ask.mailers(cf_path, binary=binary)
-    found = routes(cf_path, addresses, binary=binary)
-    return [(route, why_not_james(route, relay, mailers, msp=msp)) for route in found]
+    relay, msp = plan.settings.relay, _cf(cf_path).is_msp
+    found = routes(cf_path, addresses, binary=plan.platform.sendmail)
+    return [(route, why_not_james(route, relay, seen.mailers, msp=msp)) for route in found]
+
+
+def _reading(cf_path: str, plan: Plan) -> CfReading:
+    return reading(cf_path, "LwEN", binary=plan.platform.sendmail)
+
+
+def _cf(cf_path: str) -> Cf:
+    with naming(cf_path):
+        return Cf(Path(cf_path).read_bytes())
 
 
 def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
     """Return the addresses that a cf does not take to James, with the reason.
 
-    The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay.
+    The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay. What
+    sendmail reads otherwise than we do, and so any address may suffer from, has the cf's name.
     """
-    msp = _is_msp(cf_path)
-    names = () if msp else ask.names(cf_path, "L", binary=plan.platform.sendmail)
+    seen = _reading(cf_path, plan)
+    odd = doubts(_cf(cf_path), seen, plan.settings.relay)
+    return _astray(cf_path, plan, addresses, seen) | ({cf_path: "; ".join(odd)} if odd else {})
+
+
+def _astray(cf_path: str, plan: Plan, addresses: Sequence[str], seen: CfReading) -> dict[str, str]:
+    names = () if _cf(cf_path).is_msp else seen.classes["L"]
     kept = set(plan.settings.relay.stay_local)
     asked = [one for one in dict.fromkeys((*addresses, *names)) if one.split("+")[0] not in kept]
-    found = _judged(cf_path, plan, asked, msp=msp)
-    return {route.address: why for route, why in found if why}
+    return {
+        route.address: why for route, why in _judged(cf_path, plan, asked, seen) if why is not None
+    }
 
 
-def _is_msp(cf_path: str) -> bool:
-    with naming(cf_path):
-        return Cf(Path(cf_path).read_bytes()).is_msp
+def _read_alike(cf_path: str, plan: Plan, title: str) -> CfReading:
+    """Return what sendmail reads in a cf, or raise RunError where we read something else."""
+    seen = _reading(cf_path, plan)
+    if odd := doubts(_cf(cf_path), seen, plan.settings.relay):
+        raise RunError(f"{title}: {'; '.join(odd)}")
+    return seen
 
 
 def prove_routes(cf_path: str, plan: Plan, title: str) -> None:
-    """Return if a cf takes every address form to James, or raise RunError.
+    """Return if a cf is as it seems and takes every address form to James, or raise RunError.
 
     title
         what to call the file in an error
     """
+    _prove_routes(cf_path, plan, title, _read_alike(cf_path, plan, title))
+
+
+def _prove_routes(cf_path: str, plan: Plan, title: str, seen: CfReading) -> None:
     forms = address_forms(plan.settings)
-    if wrong := lost(cf_path, plan, forms):
+    if wrong := _astray(cf_path, plan, forms, seen):
         said = "; ".join(f"{address}: {reason}" for address, reason in wrong.items())
         raise RunError(
             f"{title}: not every address reaches James: {said}. Names that are meant to stay "
@@ -144,27 +170,29 @@ def prove_routes(cf_path: str, plan: Plan, title: str) -> None:
         )
 
 
-def prove_senders(cf_path: str, plan: Plan, title: str) -> str:
+def prove_senders(cf_path: str, plan: Plan, title: str, seen: CfReading) -> str:
     """Return in words that a cf gives this host's senders their domain, or raise RunError.
 
     Empty where the pillar wants no such domain.
 
     title
         what to call the file in an error
+    seen
+        what sendmail reads in it
     """
     relay, binary = plan.settings.relay, plan.platform.sendmail
     if relay.masquerade is None:
         return ""
-    local, exposed, kept = (ask.names(cf_path, letter, binary=binary) for letter in "wEN")
+    local, exposed, kept = (seen.classes[letter] for letter in "wEN")
     # "[192.0.2.1]" is an address and no name; one process answers for many, not for any number.
     hosts = [host for host in local if host[:1] != "[" and not f".{host}".endswith(_dotted(kept))]
     ours = [_NOBODY, *(f"{_NOBODY}@{host}" for host in hosts[:100])]
     wanted: dict[str, Sequence[str]] = dict.fromkeys(ours, (relay.masquerade,))
     wanted |= dict.fromkeys(exposed[:100], local)
-    mailer = "relay" if _is_msp(cf_path) else relay.mailer
-    found = ask.senders(cf_path, mailer, list(wanted), binary=binary)
-    for (sender, right), seen in zip(wanted.items(), found, strict=True):
-        if wrong := [one for one in seen if one.rpartition("@")[2].lower() not in right]:
+    mailer = "relay" if _cf(cf_path).is_msp else relay.mailer
+    found = senders(cf_path, mailer, list(wanted), binary=binary)
+    for (sender, right), said in zip(wanted.items(), found, strict=True):
+        if wrong := [one for one in said if one.rpartition("@")[2].lower() not in right]:
             raise RunError(
                 f"{title}: sender {sender} would leave as {wrong[0]}, expected one at "
                 f"{' or '.join(right)}: look for what else rewrites it (genericstable), or set "

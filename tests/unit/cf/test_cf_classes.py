@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from james_client.cf.classes import ClassFile, class_files, expand, file_words, words
 from james_client.cf.text import Cf
-from james_client.mta import ask
+from james_client.mta.reading import reading
 
 SENDMAIL = "/usr/sbin/sendmail"
 OWN = {"w": "mail", "m": "example.test", "j": "mail.example.test"}
@@ -93,7 +93,7 @@ def test_sendmail_reads_the_same(tmp_path: Path, pattern: bytes) -> None:
     for file in class_files(read, "w"):
         if Path(file.path).exists():
             found |= set(file_words(Path(file.path).read_text(), file.pattern))
-    real = set(ask.names(conf, "w", binary=SENDMAIL))
+    real = set(reading(conf, "w", binary=SENDMAIL).classes["w"])
     assert {name.lower() for name in found} - {"conditional.example"} <= {
         name.lower() for name in real
     }

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
-from james_client.mta.ask import ListedMailer, copy_of, mailers, names, version
+from james_client.mta.ask import copy_of, version
 from james_client.mta.process import ProcessError, run, stranger, words
+from james_client.mta.reading import ListedMailer
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
 from mta_world import wait_for_end
@@ -165,30 +166,6 @@ def test_a_refused_address_does_not_reach_james():
     """Sendmail's own words are handed on."""
     route = Route("a", "esmtp", "localhost", "a", "User unknown")
     assert why_not_james(route, Relay(), MAILERS) == "sendmail refuses it: User unknown"
-
-
-LISTED = "mailer 0 (esmtp): P=[IPC] S=a R=b M=0 U=0:0 F=kX L=990 E=\\r\\n T=DNS r=100 A=TCP $h"
-
-
-@pytest.mark.parametrize("warning", ["", "WARNING: RunAsUser for MSP ignored\n", "one\ntwo\n"])
-def test_warnings_before_the_answer_are_no_part_of_it(tmp_path, warning):
-    """However many lines sendmail says about the cf first, the answer is read whole."""
-    fake = tmp_path / "sendmail"
-    cf = tmp_path / "a.cf"
-    cf.touch()
-
-    def answering(said):
-        head = (
-            "ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\nEnter <ruleset> <address>\n"
-        )
-        (tmp_path / "said").write_text(f"{warning}{head}> {said}\n> ")
-        fake.write_text(f"#!/bin/sh\ncat {tmp_path / 'said'}\n")
-        fake.chmod(0o755)
-        return str(fake)
-
-    assert names(cf, "L", binary=answering("bob\n>alice")) == (">alice", "bob")
-    assert names(cf, "L", binary=answering("")) == ()
-    assert list(mailers(cf, binary=answering(LISTED))) == ["esmtp"]
 
 
 @pytest.mark.parametrize(

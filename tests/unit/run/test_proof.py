@@ -1,0 +1,81 @@
+"""What sendmail makes of a candidate wins over what we read in it: a difference is a refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from james_client.run.plan import Plan, RunError
+from james_client.run.proof import prove
+from james_client.run.steps import STEPS, take
+from run_world import plan as planned
+
+STOCK = Path("/etc/mail/sendmail.cf").read_bytes()
+
+
+def client(folder: Path, cf: bytes, **verify: bool) -> Plan:
+    """Give a plan in which all steps have made a cf James's client."""
+    files = {name: folder / name for name in ("sendmail.cf", "submit.cf")}
+    files["sendmail.cf"].write_bytes(cf)
+    files["sendmail.cf"].chmod(0o644)
+    lookup = {"cf": str(files["sendmail.cf"]), "submit_cf": str(files["submit.cf"])}
+    pillar = {
+        "mc": {"manage": False},
+        "verify": {"routes": True, **verify},
+        "auth": {"username": "sendmail", "password": "Gr33n-Tea&%Pot"},
+    }
+    plan = planned(pillar, **lookup, backups=str(folder / "backups"))
+    for step in STEPS:
+        take(step, plan)
+    return plan
+
+
+def test_a_stock_cf_is_proved(tmp_path: Path) -> None:
+    """The negative twin of all below: what sendmail reads is what we read."""
+    assert prove(client(tmp_path, STOCK)) == [
+        f"all address forms to James by {tmp_path}/sendmail.cf"
+    ]
+
+
+@pytest.mark.parametrize("routes", [True, False])
+@pytest.mark.parametrize(
+    ("line", "both"),
+    [
+        # to sendmail a dollar sign, and a comment behind it
+        (
+            b"O DeadLetterDrop=/var/dead$$# or alive",
+            r"option DeadLetterDrop: sendmail reads /var/dead\$, this formula /var/dead\$\$# or",
+        ),
+    ],
+)
+def test_what_sendmail_reads_wins(tmp_path: Path, line: bytes, both: str, *, routes: bool) -> None:
+    """Both are named, whatever the routes say."""
+    plan = client(tmp_path, STOCK + line + b"\n", routes=routes)
+    with pytest.raises(RunError, match=rf"sendmail\.cf: {both}"):
+        prove(plan)
+
+
+@pytest.mark.parametrize(
+    "line", [b"O AuthMechanisms.first=GSSAPI", b"O FallbackSmartHost.x y = other.example.org"]
+)
+def test_what_follows_the_dot_of_an_option_without_parts_does_not_count(
+    tmp_path: Path, line: bytes
+) -> None:
+    """Sendmail passes over it, so these are the options that the steps set."""
+    assert prove(client(tmp_path, STOCK + line + b"\n"))
+
+
+@pytest.mark.parametrize(
+    ("to", "refused"),
+    [("127.0.0.9", True), ("2525@127.0.0.1", True), ("127.0.0.1", False), ("25@127.0.0.1", False)],
+)
+def test_a_cf_that_connects_elsewhere_whatever_the_route_says(
+    tmp_path: Path, to: str, *, refused: bool
+) -> None:
+    """Option ConnectOnlyTo takes all mail, and the login, to one address."""
+    plan = client(tmp_path, STOCK + f"O ConnectOnlyTo={to}\n".encode())
+    if refused:
+        with pytest.raises(RunError, match=f"ConnectOnlyTo={to} takes all mail there"):
+            prove(plan)
+    else:
+        assert prove(plan)
