@@ -52,7 +52,7 @@ def _mailer(cf: Cf, seen: CfReading, name: str) -> list[str]:
     theirs = next((m for key, m in seen.mailers.items() if key.lower() == name.lower()), None)
     if ours is None or theirs is None:
         said = ["nothing" if one is None else "one" for one in (theirs, ours)]
-        return [] if ours is theirs else [_both(f"mailer {name}", *said)]
+        return [_both(f"mailer {name}", *said)] if ours or theirs else []
     found = []
     if set(ours.flags) != set(theirs.flags):
         found.append(_both(f"flags of mailer {name}", theirs.flags, "".join(sorted(ours.flags))))
