@@ -77,8 +77,8 @@ def refusal(cf: Path | str, copy: Path, done: Done) -> ProcessError:
     return ProcessError(f"{cf}: sendmail refuses it: {words(done).replace(str(copy), str(cf))}")
 
 
-def check(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> None:
-    """Have sendmail read a cf and do nothing else.
+def check(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> str:
+    """Have sendmail read a cf and do nothing else; return what it warns of, empty for nothing.
 
     Raises ProcessError with sendmail's own words when it does not like what it reads.
     Source: sendmail(8), `-bC` (from 8.15 on; before, address test mode with nothing to test).
@@ -88,3 +88,7 @@ def check(cf: Path | str, *, binary: str, timeout: float = TIMEOUT) -> None:
         done = run([binary, mode, "-C", str(copy)], timeout=timeout)
         if done.status != 0:
             raise refusal(cf, copy, done)
+        # Where -bC is unknown, the banner of address test mode is no warning.
+        out = done.out.partition("ADDRESS TEST MODE")[0]
+        said = f"{out}{done.err}".strip()
+        return words(Done(0, out, done.err)).replace(str(copy), str(cf)) if said else ""

@@ -47,15 +47,7 @@ def prove(plan: Plan) -> list[str]:
             ask.require_roots(path, found.uid, found.gid, found.mode)
             copy = Path(folder, Path(path).name)
             copy.write_bytes(plan.rendered(path) or b"")
-            try:
-                ask.check(str(copy), binary=plan.platform.sendmail)
-                seen = _read_alike(str(copy), plan, path)
-                if "relayed" in plan.taken and plan.settings.verify.routes:
-                    _prove_routes(str(copy), plan, path, seen)
-                    routed.append(path)
-                    notes.append(prove_senders(str(copy), plan, path, seen))
-            except ProcessError as err:
-                raise RunError(str(err).replace(str(copy), path)) from None
+            notes += _prove_candidate(str(copy), plan, path, routed)
         for mc, cf in plan.managed_mcs():
             if {mc, cf} & changed.keys():
                 _prove_rebuild(plan, mc, cf)
@@ -65,6 +57,22 @@ def prove(plan: Plan) -> list[str]:
     if built:
         notes.append(f"the same built from {', '.join(built)}")
     return [note for note in [*notes, *plan.said()] if note]
+
+
+def _prove_candidate(copy: str, plan: Plan, path: str, routed: list[str]) -> list[str]:
+    """Prove one candidate, and return what was proved; add its path to those whose routes were."""
+    warned = ""
+    try:
+        warned = ask.check(copy, binary=plan.platform.sendmail).replace(copy, path)
+        seen, notes = _read_alike(copy, plan, path), []
+        if "relayed" in plan.taken and plan.settings.verify.routes:
+            _prove_routes(copy, plan, path, seen)
+            routed.append(path)
+            notes.append(prove_senders(copy, plan, path, seen))
+    except (ProcessError, RunError) as err:
+        also = f"; sendmail warns of it: {warned}" if warned else ""
+        raise RunError(f"{str(err).replace(copy, path)}{also}") from None
+    return [*notes, f"sendmail says of {path}: {warned}" if warned else ""]
 
 
 def prove_cf(plan: Plan, candidates: Sequence[Candidate]) -> None:

@@ -37,6 +37,21 @@ def test_a_stock_cf_is_proved(tmp_path: Path) -> None:
     ]
 
 
+def test_what_sendmail_warns_of_is_told(tmp_path: Path) -> None:
+    """It names the version that it finds in a cf, and the one that it wants."""
+    notes = prove(client(tmp_path, STOCK.replace(b"V10/", b"V9/", 1)))
+    (said,) = (note for note in notes if "sendmail says of" in note)
+    assert f"{tmp_path}/sendmail.cf" in said
+    assert "supports version 10, .cf file is version 9" in said
+
+
+def test_a_refusal_has_what_sendmail_warns_of(tmp_path: Path) -> None:
+    """Whatever a cf lacks, that it is old may be why."""
+    old = STOCK.replace(b"V10/", b"V8/", 1) + b"O ConnectOnlyTo=127.0.0.9\n"
+    with pytest.raises(RunError, match=r"ConnectOnlyTo.*\.cf file is version 8"):
+        prove(client(tmp_path, old))
+
+
 @pytest.mark.parametrize("routes", [True, False])
 @pytest.mark.parametrize(
     ("line", "both"),
