@@ -18,6 +18,7 @@ from james_client.cf.login import (
 )
 from james_client.cf.option_lines import comment_out, set_option, settings_folder
 from james_client.cf.text import Cf, CfError, one_line
+from james_client.cf.versions import rebuild
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Auth, Relay
 
@@ -137,14 +138,14 @@ def _offer(cf: Cf, login: Offer, changes: Changes) -> None:
     if header is None:
         raise CfError(
             "expected ruleset authinfo, as m4 writes it since 8.12, found none: the login would be "
-            "offered to every server; build the cf from its mc again"
+            f"offered to every server; {rebuild(cf)}"
         )
     cf.insert(header.index + 1, *(line.encode() for line in lines[1:]))
     cf.insert(header.index, lines[0].encode())
     if login.host == SUBMISSION_HOST and cf.macro("MTAHost") is None:
         raise CfError(
             "expected D{MTAHost} as FEATURE(msp) writes it, above ruleset authinfo, found none: "
-            "build the submit.cf from its mc again",
+            f"{rebuild(cf)}",
             cf.line_of(header.index),
         )
     note(changes, "authinfo rules", _shown(cf, found) if found else None, _shown(cf, login))
@@ -166,8 +167,8 @@ def _require(cf: Cf, rules: list[str], changes: Changes) -> None:
         header = cf.header(REQUIRE_HEADER)
         if header is None:
             raise CfError(
-                "expected ruleset tls_rcpt, found none: AUTH cannot be compulsory; build the cf "
-                "from its mc again (m4 of sendmail 8.12 writes the ruleset for "
+                f"expected ruleset tls_rcpt, found none: AUTH cannot be compulsory; {rebuild(cf)} "
+                "(m4 of sendmail 8.12 writes the ruleset for "
                 "FEATURE(`access_db') only), or set auth:required to false"
             )
         cf.insert(header.index + 1, *lines)

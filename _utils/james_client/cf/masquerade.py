@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from james_client.cf.macro_lines import MASQUERADE_COMMENT, after_definitions, set_macro
 from james_client.cf.text import Cf, CfError, Header, Rule
+from james_client.cf.versions import rebuild
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Relay
 
@@ -123,7 +124,7 @@ def _header_rules(cf: Cf, changes: Changes) -> None:
         if leftover is None:
             raise CfError(
                 "ruleset MasqHdr is not as m4 writes it: expected a rule for < @ *LOCAL* >, found "
-                "none: senders cannot be masqueraded; build the cf from its mc again",
+                f"none: senders cannot be masqueraded; {rebuild(cf)}",
                 cf.line_of(header.index),
             )
         cf.remove(leftover.index, leftover.index + 1)
@@ -175,7 +176,7 @@ def _envelope_rule(cf: Cf, changes: Changes) -> None:
     if alone is None:
         raise CfError(
             "ruleset MasqEnv is not as m4 writes it: expected a rule for < @ *LOCAL* >, found none:"
-            " the envelope's sender cannot be masqueraded; build the cf from its mc again",
+            f" the envelope's sender cannot be masqueraded; {rebuild(cf)}",
             cf.line_of(header.index),
         )
     cf.replace(alone.index, _ENVELOPE_RULE)
@@ -187,7 +188,7 @@ def _ruleset(cf: Cf, name: str, number: str) -> Header:
     if header is None:
         raise CfError(
             f"expected ruleset {number} (S{name}={number}), found none: senders cannot be "
-            "masqueraded"
+            f"masqueraded; {rebuild(cf)}"
         )
     return header
 

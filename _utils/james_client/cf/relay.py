@@ -7,6 +7,7 @@ from james_client.cf.macro_lines import set_macro
 from james_client.cf.mailers import arguments, set_arguments, set_flag, smtp_mailer
 from james_client.cf.option_lines import comment_out, set_option, settings_folder
 from james_client.cf.text import Cf, CfError, Rule, one_line
+from james_client.cf.versions import rebuild
 from james_client.changes import Changes, note
 from james_client.wishes.settings import Relay
 
@@ -73,7 +74,10 @@ def submission_host(relay: Relay) -> str:
 def _try_hub(cf: Cf, changes: Changes) -> None:
     header = cf.header("localaddr", "5")
     if header is None:
-        raise CfError("expected ruleset 5 (Slocaladdr=5), found none: local mail cannot be relayed")
+        raise CfError(
+            "expected ruleset 5 (Slocaladdr=5), found none: local mail cannot be "
+            f"relayed; {rebuild(cf)}"
+        )
     rules = cf.rules(header)
     start, stop = _hub_span(cf, header.index, rules)
     hub, local = (_rule(rules[start + 1 : stop], sides) for sides in (_HUB_SIDES, _RELAY_SIDES))
@@ -101,7 +105,7 @@ def _hub_span(cf: Cf, header: int, rules: list[Rule]) -> tuple[int, int]:
     if _FORWARD_HOST not in sides:
         raise CfError(
             "ruleset 5 is not as m4 writes it: expected a rule 'R$+  $: <> $1' (prepend an empty "
-            "forward host), found none; build the cf from its mc again",
+            f"forward host), found none; {rebuild(cf)}",
             cf.line_of(header),
         )
     start = sides.index(_FORWARD_HOST)
@@ -110,7 +114,7 @@ def _hub_span(cf: Cf, header: int, rules: list[Rule]) -> tuple[int, int]:
             return start, stop
     raise CfError(
         "ruleset 5 is not as m4 writes it: expected 'R< > $+  $: < > < $1 <> $&h >' or "
-        "'R< > $+  $@ $1' after this rule, found neither; build the cf from its mc again",
+        f"'R< > $+  $@ $1' after this rule, found neither; {rebuild(cf)}",
         cf.line_of(rules[start].index),
     )
 

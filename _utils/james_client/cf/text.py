@@ -20,7 +20,7 @@ __all__ = ["Cf", "CfError", "Header", "LineError", "MailerLine", "Rule", "one_li
 
 # One logical line: a line and what continues it.
 _ENTRY = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*(?:\n|\Z))*|[^\n]+\Z")
-_VERSION = re.compile(rb"V\d+")
+_VERSION = re.compile(rb"V\s*\d")
 _MACRO = re.compile(rb"D(?:\{([^}\s]+)\}|([^\s{]))[ \t]*(.*)", re.DOTALL)
 _RULESET = re.compile(rb"S\s*([A-Za-z0-9_]+)\s*(?:=\s*(\w+))?")
 _MAILER = re.compile(rb"M([^,\s]+)")
