@@ -11,7 +11,7 @@ from james_client.answers.check import level_of
 from james_client.files import back
 from james_client.james.account import answer, checks
 from james_client.mta import processes
-from james_client.run import moving, port, proof, service
+from james_client.run import moving, other_tools, port, proof, service
 from james_client.run.domains import host_domains
 from james_client.run.load import ERRORS, require_sendmail
 from james_client.run.plan import Plan
@@ -89,8 +89,8 @@ def _runners(plan: Plan) -> dict[str, bool]:
 
 
 def _files(plan: Plan) -> dict[str, str]:
-    """Show mode, owner and our own knowledge of each file."""
-    known = back.status(plan.platform.backups)
+    """Show mode, owner and our own knowledge of each file, and which other tool writes it."""
+    known, tools = back.status(plan.platform.backups), other_tools.owned(plan, plan.paths())
     found = {}
     for path in plan.paths():
         try:
@@ -98,7 +98,8 @@ def _files(plan: Plan) -> dict[str, str]:
         except FileNotFoundError:
             continue
         said = f"{stat.S_IMODE(seen.st_mode):04o} {seen.st_uid}:{seen.st_gid}"
-        found[path] = f"{said}, {known.get(path, 'never touched by us')}"
+        also = f"; it says {tools[path]!r}" if path in tools else ""
+        found[path] = f"{said}, {known.get(path, 'never touched by us')}{also}"
     return found
 
 

@@ -18,6 +18,7 @@ from james_client.mta.process import ProcessError
 from james_client.mta.reading import CfReading, reading, senders
 from james_client.mta.routes import routes, why_not_james
 from james_client.mta.trace import Route
+from james_client.run import other_tools
 from james_client.run.doubts import doubts
 from james_client.run.plan import Plan, RunError, naming
 from james_client.scratch import scratch
@@ -56,7 +57,8 @@ def prove(plan: Plan) -> list[str]:
         notes.insert(0, f"all address forms to James by {', '.join(routed)}")
     if built:
         notes.append(f"the same built from {', '.join(built)}")
-    return [note for note in [*notes, *plan.said()] if note]
+    notes += [*plan.said(), *other_tools.in_words(plan, changed)]
+    return [note for note in notes if note]
 
 
 def _prove_candidate(copy: str, plan: Plan, path: str, routed: list[str]) -> list[str]:

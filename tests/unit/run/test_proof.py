@@ -52,6 +52,14 @@ def test_a_refusal_has_what_sendmail_warns_of(tmp_path: Path) -> None:
         prove(client(tmp_path, old))
 
 
+@pytest.mark.parametrize("tool", [b"", b"# Managed by Puppet, do not edit\n"])
+def test_that_another_tool_writes_a_file_is_told_and_no_fault(tmp_path: Path, tool: bytes) -> None:
+    """It will write over what we edit; whether that is wanted only the site knows."""
+    notes = prove(client(tmp_path, tool + STOCK))
+    said = [note for note in notes if f"{tmp_path}/sendmail.cf says 'Managed by Puppet" in note]
+    assert bool(said) == bool(tool)
+
+
 @pytest.mark.parametrize("routes", [True, False])
 @pytest.mark.parametrize(
     ("line", "both"),
