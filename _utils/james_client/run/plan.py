@@ -171,9 +171,19 @@ class Plan:
 
     def queue_user(self) -> str:
         """Return whom sendmail delivers its queue as: root, or the cf's RunAsUser."""
-        cf = self.platform.cf
+        return self._run_as(self.platform.cf) or "root"
+
+    def programs_user(self) -> str:
+        """Return whom sendmail delivers programs' queue as: submit.cf's RunAsUser."""
+        try:
+            user = self._run_as(self.platform.submit_cf)
+        except RunError:  # a torn submit.cf must not hide what runs
+            user = ""
+        return user or self.platform.submit_user
+
+    def _run_as(self, cf: str) -> str:
         run_as = self.cf(cf).option("RunAsUser") if self._exists(cf) else None
-        return re.split("[:.]", run_as or "root")[0].strip()
+        return re.split("[/:.]", run_as or "")[0].strip()
 
     def hands_over(self) -> bool:
         """Tell whether sendmail's cf hands local mail to James after this run."""

@@ -67,7 +67,7 @@ def not_restarted(plan: Plan, *, test: bool) -> str:
 def signs(plan: Plan) -> processes.Signs:
     """Return what tells sendmail's processes from others' on this host."""
     facts = plan.platform
-    return processes.Signs(facts.sendmail, plan.queue_user(), facts.submit_user)
+    return processes.Signs(facts.sendmail, plan.queue_user(), plan.programs_user())
 
 
 def restart(plan: Plan, functions: Functions) -> list[str]:

@@ -99,7 +99,7 @@ def credential_readers(plan: Plan, auth: Auth) -> dict[str, str]:
     """Return each credential file that the pillar wants, with the user who alone reads it."""
     readers = {auth.file: plan.queue_user()}
     if auth.programs == "queue" and plan.has_programs_queue():
-        readers[auth.programs_file] = plan.platform.submit_user
+        readers[auth.programs_file] = plan.programs_user()
     return readers
 
 
@@ -241,8 +241,8 @@ def _ids(user: str) -> tuple[int, int]:
         entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:
         raise RunError(
-            f"user {user} does not exist; expected whom sendmail works as (the cf's RunAsUser), or "
-            "the owner of the submission program's queue (sendmail_james:lookup:submit_user)"
+            f"user {user} does not exist; expected whom sendmail works as: RunAsUser in its cf, or "
+            "where submit.cf names none sendmail_james:lookup:submit_user"
         ) from None
     return entry.pw_uid, entry.pw_gid
 

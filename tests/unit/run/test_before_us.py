@@ -32,6 +32,7 @@ class Host:
             platform=SimpleNamespace(**facts),
             runs_queues_only=lambda: False,
             queue_user=lambda: "root",
+            programs_user=lambda: "smmsp",
             ledger=dict,
         )
         self.plan = cast(Plan, plan)

@@ -42,6 +42,7 @@ def plan(number: int, *, loopback: bool = True, queues_only: bool = False) -> An
             sendmail="/usr/sbin/sendmail", submit_user="smmsp", restart="service sendmail restart"
         ),
         queue_user=lambda: "root",
+        programs_user=lambda: "smmsp",
         runs_queues_only=lambda: queues_only,
     )
 
