@@ -22,7 +22,7 @@ from james_client.files.ledger import Ledger
 from james_client.files.snapshot import Snapshot, read, read_or_absent
 from james_client.files.walk import MissingDirectory
 from james_client.mc.block import McError, McFile
-from james_client.mta.knobs import turn
+from james_client.mta.knobs import overruled, turn
 from james_client.mta.processes import uid_of
 from james_client.wishes.platform import Platform
 from james_client.wishes.settings import Settings
@@ -163,6 +163,7 @@ class Plan:
         for knob in self.platform.knobs:
             _, missing = turn(knob, self.rendered(knob.file), self.intervals())
             found += [f"{key} in {knob.file}" for key in missing]
+            found += overruled(knob, self.intervals())
         return ", ".join(found)
 
     def has_programs_queue(self) -> bool:

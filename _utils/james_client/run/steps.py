@@ -21,7 +21,7 @@ from james_client.cf import relay as cf_relay
 from james_client.changes import Changes, HostChanges
 from james_client.files.snapshot import Snapshot
 from james_client.files.walk import MissingDirectory
-from james_client.mta.knobs import turn
+from james_client.mta.knobs import overruled, turn
 from james_client.run.plan import Plan, RunError
 from james_client.wishes.secret import Secret
 from james_client.wishes.settings import Auth
@@ -34,6 +34,8 @@ def daemon(plan: Plan) -> HostChanges:
     changes: HostChanges = {}
     for knob in plan.platform.knobs:
         data, what = turn(knob, plan.data(knob.file), plan.intervals())
+        if wins := overruled(knob, plan.intervals()):
+            raise RunError("; ".join(wins))
         if what:
             plan.put(knob.file, data, 0o644)
             changes[knob.file] = what

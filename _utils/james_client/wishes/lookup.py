@@ -36,7 +36,7 @@ def _paths(value: Any, path: str) -> list[str]:
 
 
 def _knobs(value: Any, path: str) -> list[dict[str, Any]]:
-    checks = {"file": _path, "assign": _assignments, "content": _content}
+    checks = {"file": _path, "assign": _assignments, "content": _content, "read_after": _paths}
     if not isinstance(value, (list, tuple)):
         raise refuse(path, "a list of {file, assign or content}", value)
     knobs = []
@@ -44,9 +44,12 @@ def _knobs(value: Any, path: str) -> list[dict[str, Any]]:
         where = f"{path}:{number}"
         if not isinstance(knob, Mapping) or set(knob) not in (
             {"file", "assign"},
+            {"file", "assign", "read_after"},
             {"file", "content"},
         ):
-            raise refuse(where, "file, and either assign or content", knob)
+            raise refuse(
+                where, "file, and either assign (perhaps with read_after) or content", knob
+            )
         knobs.append({key: checks[key](one, f"{where}:{key}") for key, one in knob.items()})
     return knobs
 

@@ -6,7 +6,7 @@ a host.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,15 @@ class PlatformError(FaultError):
 
 @dataclass(frozen=True)
 class Knob:
-    """Describe one file that tells the platform to run sendmail's queues only."""
+    """Describe one file that tells the platform to run sendmail's queues only.
+
+    ``read_after`` are files, and folders of them, whose assignments win over this one's.
+    """
 
     file: str
     assign: Mapping[str, str] | None = None
     content: str | None = None
+    read_after: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from james_client.files.walk import MissingDirectory
 from james_client.run.plan import Plan, RunError
-from james_client.run.steps import STEPS, Step, credentials, take
+from james_client.run.steps import STEPS, Step, credentials, daemon, take
 from james_client.wishes.settings import SECTIONS
+from run_world import plan as planned
 
 TOP = Path(__file__).parents[3]
 WORDS = list(dict.fromkeys(step.word for step in STEPS))
@@ -76,3 +77,24 @@ def test_a_step_is_remembered_and_comes_before_live() -> None:
     plan.placed = {}
     with pytest.raises(RunError, match="live ran already"):
         take(step, plan)
+
+
+@pytest.mark.parametrize(("later", "refused"), [("YES", True), ("NO", False), (None, False)])
+def test_a_file_that_wins_over_a_knob_is_named_and_nothing_is_edited(
+    tmp_path: Path, later: str | None, *, refused: bool
+) -> None:
+    """FreeBSD reads rc.conf.d/sendmail after rc.conf."""
+    conf, wins = tmp_path / "rc.conf", tmp_path / "rc.conf.d"
+    conf.write_text('sendmail_enable="YES"\n')
+    if later:
+        wins.mkdir()
+        (wins / "sendmail").write_text(f'sendmail_enable="{later}"\n')
+    knob = {"file": str(conf), "assign": {"sendmail_enable": "NO"}, "read_after": [str(wins)]}
+    plan = planned(knobs=[knob], backups=str(tmp_path / "backups"))
+    if refused:
+        with pytest.raises(RunError, match=f"{wins}/sendmail: sendmail_enable='YES' is read after"):
+            daemon(plan)
+        assert plan.candidates() == []
+    else:
+        assert set(daemon(plan)) == {str(conf)}
+    assert plan.runs_queues_only() is not refused
