@@ -12,6 +12,17 @@ import pytest
 from oracle.m4 import Tree
 from oracle.post import FakeServer, Post
 
+# As a package's tool writes it for sites to include, wherever they like.
+SASL = b"""divert(-1)dnl
+# `AUTH', as `include(`sasl.m4')dnl' brings it.
+divert(0)dnl
+define(`confAUTH_MECHANISMS',dnl
+`DIGEST-MD5 NTLM PLAIN')dnl
+TRUST_AUTH_MECH(`DIGEST-MD5 NTLM PLAIN')dnl
+define(`confAUTH_MECHANISMS',dnl
+`EXTERNAL 'defn(`confAUTH_MECHANISMS'))dnl
+define(`confAUTH_OPTIONS', `p,y')dnl
+"""
 CONFIGURATION = Path("/usr/share/sendmail/cf")
 
 
@@ -25,6 +36,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
     (home / "site").mkdir()
     for name in ("dialup.m4", "provider.m4"):
         (home / "site" / name).touch()
+    (home / "site" / "sasl.m4").write_bytes(SASL)
     moved = {
         b"/usr/share/sendmail/cf": bytes(home / "cf"),
         b"/etc/mail/m4": bytes(home / "site"),

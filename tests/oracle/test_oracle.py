@@ -11,7 +11,7 @@ import pytest
 from james_client.cf.facts import missing
 from james_client.cf.text import Cf, CfError
 from james_client.cf.timeouts import read
-from james_client.mc.block import BEGIN, END
+from james_client.mc.block import without_block
 from james_client.wishes.settings import Auth
 
 from oracle.m4 import AUTH, DAEMON, LASTING, STEPS, WISHES, Tree, Wishes, apply
@@ -33,11 +33,6 @@ def build(tree: Tree) -> Callable[[bytes], bytes]:
     """Give m4, which builds the same mc only once."""
     built: dict[bytes, bytes] = {}
     return lambda mc: built.setdefault(mc, built.get(mc) or tree.build(mc))
-
-
-def without_block(mc: bytes) -> bytes:
-    """Give an mc without the lines from our first mark to the last."""
-    return re.sub(rb"(?ms)^%b$.*^%b\n" % (re.escape(BEGIN).encode(), END.encode()), b"", mc)
 
 
 @pytest.mark.parametrize("wishes", FIRST.values(), ids=FIRST)

@@ -111,6 +111,137 @@ AFTER = {
     "UUCP": "MAILER(`uucp')dnl\n",
     "procmail": "MAILER(`procmail')dnl\n",
 }
+# Lines behind the mailers of Debian's sendmail.mc: m4 reads all this at the end.
+LATE = {
+    "late smart host": "define(`SMART_HOST', `late.example.com')dnl\n",
+    "late relays": "define(`LOCAL_RELAY',\n`late.example.com')dnl\n"
+    "define(`MAIL_HUB', `relay:late.example.com')dnl\nundefine(`SMART_HOST')dnl\n",
+    "late relays without quotes": "define(SMART_HOST, late.example.com)\n"
+    "define(MAIL_HUB, late.example.com)\ndefine(confAUTH_OPTIONS, p)\n",
+    "late AUTH": "dnl define(`confAUTH_OPTIONS', `p')\n"
+    "define(`confAUTH_MECHANISMS', `GSSAPI PLAIN CRAM-MD5')dnl\n"
+    "TRUST_AUTH_MECH(`GSSAPI PLAIN')dnl\ndefine(`confAUTH_OPTIONS', `A p')dnl\n",
+    "late AUTH, added to": "define(`confAUTH_MECHANISMS',dnl\n"
+    "`EXTERNAL 'ifdef(`confAUTH_MECHANISMS', `defn(`confAUTH_MECHANISMS')', `PLAIN'))dnl\n",
+    "late AUTH, in a site's macro": "define(`OURS', `define(`confAUTH_MECHANISMS', `$1')')dnl\n"
+    "OURS(`SCRAM-SHA-1 PLAIN')dnl\n",
+    "late AUTH, pushed": "pushdef(`confAUTH_MECHANISMS', `NTLM LOGIN')dnl\n",
+    "late sasl.m4": "include(SASL)dnl\n",
+    "late sasl.m4, if it is there": "dnl #\nsinclude(SASL)\n",
+    "late fallbacks": "define(`confFALLBACK_MX', `late.example.com')dnl\n"
+    "define(`confFALLBACK_SMARTHOST', `late.example.com')dnl\n",
+    "late timeouts": "define(`confTO_QUEUERETURN', `1d')dnl\n"
+    "define(`confTO_QUEUERETURN_DSN', `1d')dnl\ndefine(`confTO_QUEUEWARN', `1h')dnl\n",
+    "late timeouts in one": "define(`confMESSAGE_TIMEOUT', `7d/6h')dnl\n",
+    "late masquerading": "MASQUERADE_AS(`late.example.com')dnl\n"
+    "MASQUERADE_DOMAIN(`a.example')dnl\n",
+    "late masquerading, behind rules": "LOCAL_RULE_0\nR$+ < @ foo.example . >\t$#local $: $1\n"
+    "define(`MASQUERADE_NAME', `late.example.com')dnl\n",
+    "late service switch": "define(`confSERVICE_SWITCH_FILE', `/etc/mail/late.switch')dnl\n",
+    "late relays, behind a section": "LOCAL_CONFIG\nCwfoo.example\n"
+    "define(`SMART_HOST', `late.example.com')dnl\nLOCAL_RULESETS\nSours\nR$*\t$@ OK\n"
+    "define(`LOCAL_RELAY', `late.example.com')dnl\n",
+    "late smart host, no final newline": "define(`SMART_HOST', `late.example.com')dnl",
+    "late smart host, nor behind a rule": "define(`SMART_HOST', `late.example.com')dnl\n"
+    "LOCAL_RULESETS\nSours\nR$*\t$@ OK",
+    "late flags": "MODIFY_MAILER_FLAGS(`ESMTP', `mDFM')dnl\nMODIFY_MAILER_FLAGS(`LOCAL', `l')dnl\n"
+    "define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl\n",
+}
+# Local mailers that sendmail asks ruleset 5 for or not, by flag 5: lines before and behind
+# MAILER(`local') and MAILER(`smtp').
+LOCAL_MAILERS = {
+    "cyrusv2": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\n"
+        "define(`CYRUSV2_MAILER_ARGS', `FILE /var/lib/imap/socket/lmtp')dnl\n",
+        "MAILER(`cyrusv2')dnl\n",
+    ),
+    "cyrusv2, named late": (
+        "",
+        "MAILER(cyrusv2)dnl\ndefine(confLOCAL_MAILER, cyrusv2)\n",
+    ),
+    "cyrusv2, plussed names": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\n"
+        "FEATURE(`preserve_local_plus_detail')dnl\nFEATURE(`stickyhost')dnl\n",
+        "MAILER(`cyrusv2')dnl\n",
+    ),
+    "cyrusv2, own flags": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\ndefine(`CYRUSV2_MAILER_FLAGS', `A@/:|mw')dnl\n"
+        "MODIFY_MAILER_FLAGS(`CYRUSV2', `+e')dnl\n",
+        "MAILER(`cyrusv2')dnl\n",
+    ),
+    "cyrusv2, all flags its own": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\n"
+        "MODIFY_MAILER_FLAGS(`CYRUSV2', `lsDFMnqXzA')dnl\n",
+        "MAILER(`cyrusv2')dnl\n",
+    ),
+    "cyrus": (
+        "define(`confLOCAL_MAILER', `cyrus')dnl\ndefine(`CYRUS_MAILER_USER', `mail:mail')dnl\n",
+        "MAILER(`cyrus')dnl\n",
+    ),
+    "cyrus, own flags": (
+        "define(`confLOCAL_MAILER', `cyrus')dnl\ndefine(`CYRUS_MAILER_USER', `mail:mail')dnl\n"
+        "define(`CYRUS_MAILER_FLAGS', `Ah@/:|')dnl\n",
+        "MAILER(`cyrus')dnl\n",
+    ),
+    "procmail as local mailer": (
+        "define(`confLOCAL_MAILER', `procmail')dnl\n",
+        "MAILER(`procmail')dnl\n",
+    ),
+    "pop as local mailer": ("define(`confLOCAL_MAILER', `pop')dnl\n", "MAILER(`pop')dnl\n"),
+    "local without 5": ("MODIFY_MAILER_FLAGS(`LOCAL', `-5')dnl\n", ""),
+    "local, all flags its own": ("MODIFY_MAILER_FLAGS(`LOCAL', `lsDFMAw:/|@qSn9')dnl\n", ""),
+    "local_lmtp without 5": (
+        "define(`_DEF_LOCAL_MAILER_FLAGS', `lsDFMAw:/|@q')dnl\n"
+        "FEATURE(`local_lmtp', `/usr/lib/dovecot/lmtp')dnl\n",
+        "",
+    ),
+    "a mailer of the site's own": (
+        "define(`confLOCAL_MAILER', `ours')dnl\n",
+        "MAILER_DEFINITIONS\nMours,\tP=/bin/true, F=lsDFMn5,\n\tS=EnvFromL, A=true $u\n",
+    ),
+    "mailers one by one": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\nMAILER(`smtp')dnl\n"
+        "MODIFY_MAILER_FLAGS(`CYRUSV2', `-z')dnl\nMAILER(`cyrusv2')dnl\n",
+        None,
+    ),
+}
+# Lines before and behind FEATURE(`msp', …) of Debian's submit.mc.
+SUBMISSIONS = {
+    "submission, smart host": ("define(`SMART_HOST', `smart.example.com')dnl\n", ""),
+    "submission, smart host with mailer": (
+        "define(`SMART_HOST',\n`relay:[192.0.2.1]')dnl the old one\n",
+        "",
+    ),
+    "submission, smart host behind": ("", "define(`SMART_HOST', `smart.example.com')dnl\n"),
+    "submission, smart host by esmtp": ("define(`SMART_HOST', `esmtp:smart.example.com')\n", ""),
+    "submission, all relays": (
+        "define(`SMART_HOST', `a.example')dnl\ndefine(`MAIL_HUB', `b.example')dnl\n"
+        "define(`LOCAL_RELAY', `c.example')dnl\n",
+        "",
+    ),
+    "submission, empty smart host": ("define(`SMART_HOST', `')dnl\n", ""),
+    "submission, late AUTH": (
+        "",
+        "define(`confAUTH_MECHANISMS', `GSSAPI PLAIN')dnl\n"
+        "define(`confDELIVERY_MODE', `background')dnl\ninclude(SASL)dnl\n",
+    ),
+    "submission, all flags its own": (
+        "define(`SMART_HOST', `smart.example.com')dnl\n"
+        "MODIFY_MAILER_FLAGS(`ESMTP', `mDFMuXak')dnl\n"
+        "MODIFY_MAILER_FLAGS(`LOCAL', `lmDFMuXkw')dnl\n",
+        "",
+    ),
+    "submission by smtp": (
+        "define(`confSMTP_MAILER', `smtp')dnl\nMODIFY_MAILER_FLAGS(`SMTP', `mDFMuX')dnl\n",
+        "",
+    ),
+    "submission, flags of all SMTP mailers": (
+        "define(`_DEF_SMTP_MAILER_FLAGS', `LmDFMuX')dnl\ndefine(`SMTP_MAILER_FLAGS', `67E')dnl\n"
+        "define(`SMART_HOST', `smart.example.com')dnl\n",
+        "",
+    ),
+    "submission, late masquerading": ("", "MASQUERADE_AS(`late.example.com')dnl\n"),
+}
 NULLCLIENT = """divert(0)dnl
 include(`../m4/cf.m4')dnl
 OSTYPE(`linux')dnl
@@ -131,6 +262,17 @@ def variants(tree: Tree) -> dict[str, bytes]:
         found[name] = mta.replace(MAILERS, text.encode("latin-1") + b"\n" + MAILERS)
     for name, text in AFTER.items():
         found[name] = mta + text.encode()
+    sasl = bytes(tree.folder.parent / "site" / "sasl.m4")
+    for name, text in LATE.items():
+        found[name] = mta + text.encode().replace(b"SASL", b"`%b'" % sasl)
+    for name, (before, behind) in LOCAL_MAILERS.items():
+        mailers = before.encode() + MAILERS + (behind or "").encode()
+        if behind is None:
+            mailers = before.encode() + MAILERS.replace(b"MAILER(`smtp')dnl\n", b"")
+        found[name] = mta.replace(MAILERS, mailers)
+    for name, (before, behind) in SUBMISSIONS.items():
+        lines = before.encode() + MSP + b"\n" + behind.encode()
+        found[name] = msp.replace(MSP + b"\n", lines.replace(b"SASL", b"`%b'" % sasl))
     found |= {
         "no access_db": mta.replace(ACCESS, b""),
         "authinfo alone": mta.replace(ACCESS, b"FEATURE(`authinfo', `hash /etc/mail/authinfo')dnl"),
@@ -169,6 +311,9 @@ NAMES = [
     "Debian's submit.mc",
     *BEFORE,
     *AFTER,
+    *LATE,
+    *LOCAL_MAILERS,
+    *SUBMISSIONS,
     "no access_db",
     "authinfo alone",
     "two mailers in a line",

@@ -41,7 +41,11 @@ O Timeout.queuereturn=5d
 #O Timeout.queuereturn.normal=5d
 O Timeout.queuewarn=4h
 Sparse=0
+SParse1
 R$* < @ $* > $*		$: $>MailerToTriple < $S > $1 < @ $2 > $3	glue on smarthost name
+R$* < @$* > $*		$#esmtp $@ $2 $: $1 < @ $2 > $3	user@host.domain
+R$=L			$#local $: @ $1		special local names
+R$+			$#local $: $1			regular local names
 SLocal_localaddr
 Slocaladdr=5
 # prepend an empty "forward host" on the front
@@ -69,6 +73,7 @@ Mrelay,		P=[IPC], F=mDFMuXa8, S=EnvFromSMTP, E=\r\n, L=2040,
 """
 SUBMIT = (
     CF.replace(b"DeliveryMode=background", b"DeliveryMode=i\nO UseMSP=True")
+    .replace(b"F=mDFMuXa,", b"F=mDFMuXak5,")
     .replace(b"F=mDFMuXa8", b"F=mDFMuXa8k")
     .replace(b"DZ8.17.1", b"D{MTAHost}[127.0.0.1]\nDZ8.17.1/Submit")
 )

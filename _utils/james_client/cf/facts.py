@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from james_client.cf import auth, loop, masquerade, relay, timeouts
+from james_client.cf import auth, localaddr, loop, masquerade, relay, timeouts
 from james_client.cf.classes import words
 from james_client.cf.login import find_offer, find_required
 from james_client.cf.options import OPTIONS
@@ -78,6 +78,7 @@ def _transport(cf: Cf) -> dict[str, Any]:
         "mailer": name if mailer else None,
         "flags": mailer.flags if mailer else None,
         "arguments": mailer.args if mailer else None,
+        "mailers that pass ruleset 5 by": localaddr.silent_mailers(cf),
         "names kept local": words(cf, "L"),
     }
 
@@ -86,9 +87,11 @@ def _submission(cf: Cf) -> dict[str, Any]:
     mailer = cf.mailer("relay")
     return {
         "submission host": cf.macro("MTAHost"),
+        "smart host": cf.macro("S") or None,
         "mailer": "relay" if mailer else None,
         "flags": mailer.flags if mailer else None,
         "arguments": mailer.args if mailer else None,
+        "mailers that pass ruleset 5 by": localaddr.silent_mailers(cf),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from james_client.cf import localaddr
 from james_client.cf.auth import follow_relay
 from james_client.cf.macro_lines import set_macro
 from james_client.cf.mailers import arguments, set_arguments, set_flag, smtp_mailer
@@ -34,7 +35,8 @@ def edit(cf: Cf, relay: Relay) -> Changes:
     """Send local and remote mail to the relay, whether it answers or not.
 
     In sendmail.cf that is the smart host, the local relay and the mail hub with the rules of
-    ruleset 5 that use them; in submit.cf the host and port of the one mailer that counts.
+    ruleset 5 that use them; in submit.cf the host and port of the one mailer that counts, and no
+    smart host past it.
 
     cf
         the configuration, edited in place
@@ -56,6 +58,7 @@ def edit(cf: Cf, relay: Relay) -> Changes:
             set_macro(cf, "H", "mail hub", relay.triple, changes)
             set_flag(cf, relay.mailer, "0", not relay.mx_lookup, changes)
             set_arguments(cf, relay.mailer, arguments(relay.port), changes)
+            localaddr.ask(cf, relay.mailer, changes)
             follow_relay(cf, relay.host, changes)
         for name in FALLBACKS:
             while cf.option_index(name) is not None:
@@ -150,6 +153,10 @@ def _submit_to(cf: Cf, relay: Relay, changes: Changes) -> None:
         cf.set_macro("MTAHost", new, index)
         note(changes, "submission host", old, new)
     set_arguments(cf, "relay", arguments(relay.port), changes)
+    if cf.macro("S"):
+        # Mail for other hosts would go there at once; without one, ruleset 5 sends it to MTAHost.
+        set_macro(cf, "S", "smart host", "", changes)
+    localaddr.ask(cf, "relay", changes)
 
 
 def _service_switch(cf: Cf, relay: Relay, changes: Changes) -> None:

@@ -1,15 +1,18 @@
-"""Keep one marked block in a sendmail mc, so that a rebuilt cf does what the edited one does.
+"""Keep a marked block in a sendmail mc, so that a rebuilt cf does what the edited one does.
 
-The block has a section for each step; a step applied alone keeps the others. It stands before the
-first ``MAILER`` line, because m4 writes a mailer's flags and arguments when it reads that line.
-``FEATURE(`msp')`` and ``FEATURE(`nullclient')`` hold such lines and set some of our names
-themselves; these are set once more while the first mailer's arguments are read.
+The block has a section for each step; a step applied alone keeps the others. It stands in two
+parts (``james_client.mc.parts``): flags and arguments of mailers before the first ``MAILER`` line,
+because m4 writes them when it reads that line, all else at the end, where nothing of the site's can
+win over it. ``FEATURE(`msp')`` holds ``MAILER`` lines, and sets two of our names before it reads
+them; these are set once more while the first mailer's arguments are read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from james_client.cf import localaddr
 from james_client.cf.auth import offer_wanted, required_of
 from james_client.cf.login import (
     LOGIN_HEADER,
@@ -26,14 +29,23 @@ from james_client.cf.relay import FALLBACKS, submission_host
 from james_client.cf.text import Cf
 from james_client.cf.timeouts import KINDS, values
 from james_client.changes import Changes
-from james_client.mc.place import Place, find_place, refuse_overrides
+from james_client.mc.parts import (
+    BEGIN,
+    END,
+    LAST_BEGIN,
+    LAST_END,
+    arranged,
+    early,
+    joined,
+    last,
+    taken,
+)
+from james_client.mc.place import Place, find_place, holds_mailer, refuse_overrides
 from james_client.mc.text import McError, literal
 from james_client.wishes.settings import Auth, Daemon, Loop, Relay
 
 __all__ = ["BEGIN", "END", "McError", "McFile", "without_block", "without_quoted_block"]
 
-BEGIN = "dnl # BEGIN sendmail_james: written by Salt, changes between these two lines are lost"
-END = "dnl # END sendmail_james"
 _TITLES = {
     "loop": "dnl # loop: the relay may greet with this host's own name",
     "timeouts": "dnl # daemon: how long mail waits",
@@ -43,11 +55,8 @@ _TITLES = {
 }
 _MAILERS = {"smtp", "esmtp", "smtp8", "dsmtp", "relay"}
 _CF_MACROS = {"S": "SMART_HOST", "R": "LOCAL_RELAY", "H": "MAIL_HUB", "M": "MASQUERADE_NAME"}
-# What FEATURE(`msp') and FEATURE(`nullclient') set themselves, before they write the mailers.
-_OVERWRITTEN = {
-    *("SMART_HOST", "MAIL_HUB", "RELAY_MAILER_ARGS", "_MTA_HOST_", "confDELIVERY_MODE"),
-    *("_MSP_FQHN_", "MASQUERADE_NAME", "_MASQUERADE_ENVELOPE_"),
-}
+# What FEATURE(`msp') sets itself, before it writes the mailers and the submission host.
+_OVERWRITTEN = {"RELAY_MAILER_ARGS", "_MTA_HOST_"}
 _LATE = "_JAMES_LATE_"
 _FOOTER = (
     "dnl # the line behind us writes the mailers and sets some of this itself: once more, then\n"
@@ -59,7 +68,16 @@ _CHECK = (
     "flags and port are lost"
     "\n')')dnl"
 )
-_QUOTED = re.compile(rb"(?ms)^# %s\n.*?^# %s\n" % (re.escape(BEGIN).encode(), END.encode()))
+_QUOTED = re.compile(
+    rb"(?ms)(?:^# %s\n.*?^# %s\n|(?:^# |`')%s\n.*?^# %s\n)"
+    % tuple(re.escape(mark).encode() for mark in (BEGIN, END, LAST_BEGIN, LAST_END))
+)
+# m4 hangs what is added to the flags of Mcyrus on Mcyrusbb, too; Mcyrus has the flag on its own.
+_CYRUS = (
+    "ifdef(`CYRUS_MF_', `MODIFY_MAILER_FLAGS(`CYRUS', _ADDCHAR_(CYRUS_MF_, `5'))', "
+    "`ifdef(`CYRUS_MAILER_FLAGS', "
+    "`define(`CYRUS_MAILER_FLAGS', _ADDCHAR_(CYRUS_MAILER_FLAGS, `5'))')')dnl",
+)
 # proto.m4 makes two timeouts of this old name, after all else: here they are made before ours.
 _ONE_FOR_BOTH = (
     "ifdef(`confMESSAGE_TIMEOUT', `ifelse(index(confMESSAGE_TIMEOUT, /), -1,",
@@ -85,39 +103,28 @@ class McFile:
     data
         the file's bytes
 
-    Raises McError where one of the two marks is there without the other, or twice.
+    Raises McError where one of two marks is there without the other, or twice.
     """
 
     def __init__(self, data: bytes) -> None:
-        lines = _LINE.findall(data)
+        lines, behind = taken(_LINE.findall(data), LAST_BEGIN, LAST_END)
+        self._lines, first = taken(lines, BEGIN, END)
         self._sections: dict[str, list[str]] = {}
-        marks = {mark: _places(lines, mark) for mark in (BEGIN, END)}
-        begin, end = marks[BEGIN], marks[END]
-        if not begin and not end:
-            self._lines = lines
-            return
-        if len(begin) != 1 or len(end) != 1 or begin[0] > end[0]:
-            line = (begin or end)[-1] + 1
-            raise McError(
-                f"expected one block between {BEGIN!r} and {END!r}, found {len(begin)} and "
-                f"{len(end)} marks: delete what is left of it",
-                line,
-            )
-        self._read_sections([line.decode("utf-8", "replace") for line in lines[begin[0] : end[0]]])
-        self._lines = lines[: begin[0]] + lines[end[0] + 1 :]
+        for part in (first, behind):
+            self._read_sections(part)
+        self._sections = {name: arranged(part) for name, part in self._sections.items()}
 
     def _read_sections(self, lines: list[str]) -> None:
         titles = {title: name for name, title in _TITLES.items()}
         name = ""
         for line in lines:
-            body = line.rstrip("\r\n")
-            name = titles.get(body, name)
-            if body in titles or not name:
+            name = titles.get(line, name)
+            if line in titles or not name:
                 continue
-            if body == _FOOTER.partition("\n")[0]:
+            if line == _FOOTER.partition("\n")[0]:
                 break
-            late = _DEFINE_LATE.match(body)
-            self._sections.setdefault(name, []).append(f"{late[1]}dnl" if late else body)
+            late = _DEFINE_LATE.match(line)
+            self._sections.setdefault(name, []).append(f"{late[1]}dnl" if late else line)
 
     def clear(self) -> None:
         """Take our block out."""
@@ -131,9 +138,9 @@ class McFile:
         if not any(self._sections.values()):
             return b"".join(self._lines)
         place = find_place(self._lines)
-        block = self._block(place)
         refuse_overrides(self._lines, place, self._names())
-        return b"".join([*self._lines[: place.index], block, *self._lines[place.index :]])
+        above, below = self._lines[: place.index], self._lines[place.index :]
+        return joined(b"".join([*above, self._first(place), *below]), self._last())
 
     # -- steps --------------------------------------------------------------------------------
 
@@ -149,6 +156,7 @@ class McFile:
         has no name in m4.
         """
         lines = _submission(cf, relay) if cf.is_msp else _transport(relay)
+        lines += self._asking(cf)
         lines += [f"undefine(`{OPTIONS[name].m4}')dnl" for name in FALLBACKS]
         if not relay.dns:
             lines.append(_option("ServiceSwitchFile", relay.switch_file))
@@ -171,9 +179,7 @@ class McFile:
         """
         if relay.masquerade is None:
             return {}
-        # Where bare names of programs' mail go is decided by FEATURE(`msp') in this very macro.
-        lines = ["define(`_MSP_FQHN_', _MSP_FQHN_)dnl"] if cf.is_msp else []
-        lines.append(_define("MASQUERADE_NAME", relay.masquerade))
+        lines = [_define("MASQUERADE_NAME", relay.masquerade)]
         # What the features of these names define; they would write a line of their own, too.
         lines.append("define(`_MASQUERADE_ENVELOPE_', 1)dnl")
         lines.append("undefine(`_LIMITED_MASQUERADE_')dnl")
@@ -242,8 +248,21 @@ class McFile:
 
     # -- the block ----------------------------------------------------------------------------
 
+    def _asking(self, cf: Cf) -> list[str]:
+        lines = []
+        for name in localaddr.asking_mailers(cf):
+            m4 = name.upper()
+            if holds_mailer(self._lines, name, "5"):
+                continue
+            if cf.is_msp and name.lower() in _MAILERS:
+                # FEATURE(`msp') adds the flag, in vain where the site has set all flags itself.
+                lines.append(f"ifdef(`{m4}_MF_', `{_added(m4, '5')}')dnl")
+            else:
+                lines += _CYRUS if m4 == "CYRUS" else _flag(m4, "5", True)
+        return lines
+
     def _write(self, name: str, lines: list[str]) -> Changes:
-        old = self._sections.get(name, [])
+        old, lines = self._sections.get(name, []), arranged(lines)
         if old == lines:
             return {}
         self._sections[name] = lines
@@ -253,25 +272,36 @@ class McFile:
         old = self._sections.get(name)
         return self._write(name, [pattern.sub(new, line) for line in old]) if old else {}
 
-    def _block(self, place: Place) -> bytes:
-        lines = [BEGIN, _CHECK]
+    def _first(self, place: Place) -> bytes:
+        lines = self._titled(early)
+        if not lines:
+            return b""
+        late = [_late(line) for line in lines] if place.feature else lines
+        footer = [] if late == lines else [_FOOTER]
+        return _text([BEGIN, _CHECK, *late, *footer, END])
+
+    def _last(self) -> bytes:
+        lines = self._titled(last)
+        return _text([LAST_BEGIN, *lines, LAST_END]) if lines else b""
+
+    def _titled(self, part: Callable[[list[str]], list[str]]) -> list[str]:
+        lines = []
         for name, title in _TITLES.items():
-            if self._sections.get(name):
-                lines += [title, *self._sections[name]]
-        if place.feature:
-            lines = [*map(_late, lines), _FOOTER]
-        return "".join(f"{line}\n" for line in [*lines, END]).encode()
+            if found := part(self._sections.get(name, [])):
+                lines += [title, *found]
+        return lines
 
     def _names(self) -> set[str]:
-        lines = (line for lines in self._sections.values() for line in lines)
+        lines = [line for lines in self._sections.values() for line in lines]
         text = "\n".join(line for line in lines if line not in _ONE_FOR_BOTH[:-1])
         names = set(_NAME.findall(text))
-        names |= {name + "_MF_" for name in _MODIFIED.findall(text)}
+        modified = set(_MODIFIED.findall(text))
+        names |= {name + "_MF_" for name in modified}
         names |= {"D" + letter for letter, name in _CF_MACROS.items() if name in names}
         names |= {"O " + option.name for option in OPTIONS.values() if option.m4 in names}
         if "relay" in self._sections:
             names |= {f"O {name} in LOCAL_CONFIG" for name in FALLBACKS}
-        return names | {"M" + name.lower() for name in _MODIFIED.findall(text)}
+        return names | {"M" + name.lower() for name in modified}
 
 
 def without_block(data: bytes) -> bytes:
@@ -283,11 +313,11 @@ def without_block(data: bytes) -> bytes:
 
 def without_quoted_block(cf: bytes) -> bytes:
     """Give a cf's bytes without our block in the mc that Debian's tools append as a comment."""
-    return _QUOTED.sub(b"", cf)
+    return _QUOTED.sub(lambda match: b"\n" if match[0].startswith(b"`'") else b"", cf)
 
 
-def _places(lines: list[bytes], mark: str) -> list[int]:
-    return [index for index, line in enumerate(lines) if line.rstrip() == mark.encode()]
+def _text(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _define(name: str, value: str) -> str:
@@ -330,18 +360,27 @@ def _transport(relay: Relay) -> list[str]:
 def _submission(cf: Cf, relay: Relay) -> list[str]:
     host = submission_host(relay)
     lines = [_define("_MTA_HOST_", host)] if cf.macro("MTAHost") == host else []
-    return [*lines, _define("RELAY_MAILER_ARGS", arguments(relay.port))]
+    return [
+        *lines,
+        _define("RELAY_MAILER_ARGS", arguments(relay.port)),
+        # Another host's mail goes by ruleset 5 then, as all mail of programs.
+        _define("SMART_HOST", ""),
+    ]
 
 
 def _flag(name: str, flag: str, wanted: bool) -> list[str]:
     # NAME_MF_ holds flags that the site has set as a whole, NAME_MF_A_ those it has added.
     if wanted:
-        return [
-            f"MODIFY_MAILER_FLAGS(`{name}', "
-            f"ifdef(`{name}_MF_', `_ADDCHAR_({name}_MF_, `{flag}')', `+{flag}'))dnl"
-        ]
+        return [f"{_added(name, flag)}dnl"]
     return [
         f"ifdef(`{name}_MF_A_', `define(`{name}_MF_A_', translit({name}_MF_A_, `{flag}'))')dnl",
         f"MODIFY_MAILER_FLAGS(`{name}', "
         f"ifdef(`{name}_MF_', `translit({name}_MF_, `{flag}')', `-{flag}'))dnl",
     ]
+
+
+def _added(name: str, flag: str) -> str:
+    return (
+        f"MODIFY_MAILER_FLAGS(`{name}', "
+        f"ifdef(`{name}_MF_', `_ADDCHAR_({name}_MF_, `{flag}')', `+{flag}'))"
+    )

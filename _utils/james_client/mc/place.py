@@ -1,4 +1,7 @@
-"""Find where in a sendmail mc our block wins, and what of the site's would win over it."""
+"""Find where in a sendmail mc our flags of mailers count, and what of the site's would win over us.
+
+What m4 reads at the end is no matter here: there the block has the last word.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,14 @@ from james_client.cf import timeouts
 from james_client.cf.options import OPTIONS, meant
 from james_client.mc.text import McError, statements
 
-__all__ = ["Place", "find_place", "refuse_overrides"]
+__all__ = ["Place", "find_place", "holds_mailer", "refuse_overrides"]
 
 _ANCHOR = re.compile(
     rb"(?<!\w)(?:MAILER\(|(?:FEATURE|HACK)\(\s*`?(msp_nullclient|nullclient|msp)(?!\w))"
 )
-_SMTP = re.compile(rb"(?<!\w)MAILER\(\s*`?smtp(?!\w)")
-_SET = re.compile(rb"(?<!\w)(?:define|undefine|pushdef|popdef)\(\s*`?(\w+)")
-_MASQUERADE = re.compile(rb"(?<!\w)MASQUERADE_AS\(")
-_LIMITED = re.compile(rb"(?<!\w)(?:FEATURE|HACK)\(\s*`?limited_masquerade(?!\w)")
-_FLAGS = re.compile(rb"(?<!\w)MODIFY_MAILER_FLAGS\(\s*`?(\w+)")
+_WRITTEN = re.compile(rb"(?<!\w)MAILER\(\s*`?([\w-]+)")
+_ARGUMENTS = re.compile(rb"(?<!\w)(?:define|undefine|pushdef|popdef)\(\s*`?(\w+_MAILER_ARGS)(?!\w)")
+_FLAGS = re.compile(rb"(?<!\w)MODIFY_MAILER_FLAGS\(\s*`?(\w+)'?\s*,\s*`?([+-]?)")
 _INCLUDE = re.compile(rb"(?<!\w)(?:s?include|DOMAIN|SITECONFIG)\(")
 _DIVERSION = re.compile(
     rb"(LOCAL_CONFIG|LOCAL_RULESETS|LOCAL_RULE_[0-3]|LOCAL_NET_CONFIG|MAILER_DEFINITIONS)(?!\w)"
@@ -27,7 +28,9 @@ _DIVERSION = re.compile(
 _MACRO = re.compile(rb"D\{?([SRHM])(?!\w*\})\}?")
 _OPTION = re.compile(rb"O(?:\s+(?P<name>[A-Za-z0-9]+)|(?P<letter>[A-Za-z]))")
 _RULESET = re.compile(rb"S(authinfo|tls_rcpt)(?!\w)")
-_MAILER = re.compile(rb"M(\w+)\s*,")
+_MAILER = re.compile(rb"M([\w-]+)\s*,")
+_MAILER_FLAGS = re.compile(rb"[,\s]F[^=,]*=\s*([^,]*)")
+_SMTP = {"SMTP", "ESMTP", "SMTP8", "DSMTP", "RELAY"}
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,12 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
     names
         what the block sets: m4 names, cf macros (``DS``), options (``O AuthOptions``, or
         ``O AuthOptions in LOCAL_CONFIG`` where that would win too), rulesets (``Sauthinfo``) and
-        mailers (``Mesmtp``)
+        mailers (``Mesmtp``); of the m4 names only those count that m4 reads with a mailer
 
     Raises McError, which names the line and what to do.
     """
-    section, written = b"", bool(place.feature)
+    section = b""
+    written = {"smtp", "local"} if place.feature else set()
     for index, statement in enumerate(statements(lines)):
         code = statement.code.strip()
         if match := _DIVERSION.match(code):
@@ -90,7 +94,7 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
         found = _cf_lines(code, section)
         if index >= place.index:
             found += _m4_names(code, written)
-            written = written or bool(_SMTP.search(code))
+            written |= {match[1].decode() for match in _WRITTEN.finditer(code)}
         for name in found:
             if name in names:
                 where = lines[place.index].strip().decode("utf-8", "replace")
@@ -101,13 +105,53 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
                 )
 
 
-def _m4_names(code: bytes, written: bool) -> list[str]:
-    names = [match[1].decode() for match in _SET.finditer(code)]
-    names += [match[1].decode() + "_MF_" for match in _FLAGS.finditer(code)]
-    names += ["MASQUERADE_NAME"] * bool(_MASQUERADE.search(code))
-    names += ["_LIMITED_MASQUERADE_"] * bool(_LIMITED.search(code))
-    # Once the mailers are written, their flags and arguments come too late to do harm.
-    return [name for name in names if not (written and name.endswith(("_MAILER_ARGS", "_MF_")))]
+def holds_mailer(lines: Sequence[bytes], name: str, flag: str) -> bool:
+    """Tell whether an mc itself holds a mailer's line, whose flags m4 does not set.
+
+    lines
+        the mc without our block
+    name
+        the mailer's; case does not count
+    flag
+        what its flags must have
+
+    Raises McError where they have it not.
+    """
+    read = statements(lines)
+    for at, statement in enumerate(read):
+        match = _MAILER.match(statement.code)
+        if not match or match[1].decode().lower() != name.lower():
+            continue
+        body = statement.code
+        for more in read[at + 1 :]:
+            if more.code[:1] not in (b" ", b"\t"):
+                break
+            body += more.code
+        if flag.encode() not in b"".join(_MAILER_FLAGS.findall(body)):
+            raise McError(
+                f"mailer {name!r} has no flag {flag}, so that sendmail does not ask ruleset 5 and "
+                "mail passes the relay by, and m4 sets no flags of a mailer whose line stands "
+                f"here: add {flag} to its F=, or set mc:manage to false",
+                statement.line,
+            )
+        return True
+    return False
+
+
+def _m4_names(code: bytes, written: Collection[str]) -> list[str]:
+    found = [(match[1].decode(), "") for match in _ARGUMENTS.finditer(code)]
+    for match in _FLAGS.finditer(code):
+        name = match[1].decode()
+        # What is added to a local mailer's flags, or taken away, leaves ours where it is.
+        if name in _SMTP or not match[2]:
+            found.append((name, "_MF_"))
+    names = []
+    for name, ending in found:
+        whose = name.removesuffix("_MAILER_ARGS")
+        # Once a mailer is written, its flags and arguments come too late to do harm.
+        if ("smtp" if whose in _SMTP else whose.lower()) not in written:
+            names.append(name + ending)
+    return names
 
 
 def _cf_lines(code: bytes, section: bytes) -> list[str]:

@@ -80,14 +80,21 @@ def why_not_james(
     mailer = mailers.get(route.mailer)
     if mailer is None:
         return f"mailer {route.mailer} does not exist"
-    if not mailer.network:
-        return f"it stays on this host (mailer {route.mailer}, {mailer.path})"
+    if not mailer.network or not route.host:
+        where = f"mailer {route.mailer}, {mailer.path}"
+        asked = "" if "5" in mailer.flags else ": without flag 5 ruleset 5 is not asked"
+        return f"it stays on this host ({where}{asked})"
     if same_host(route.host) != same_host(relay.host):
         return f"it goes to {route.host}, not to {relay.host}"
     if mailer.port.replace("smtp", "25") != str(relay.port):
         return f"it goes to port {mailer.port}, not to {relay.port}"
     if "%" in mailer.flags:
         return f"it waits to be asked for (flag % of mailer {route.mailer}, as in dsmtp)"
+    if route.user.startswith("@"):
+        return (
+            f"it arrives as {route.user}: names of class L stay on this host only by flag @ of the "
+            "local mailer"
+        )
     if not msp and route.mailer.lower() != relay.mailer.lower():
         return f"it goes by mailer {route.mailer}, not by {relay.mailer}"
     return None

@@ -27,6 +27,7 @@ def test_all_three_steps_make_james_the_only_way_out() -> None:
         "mailer": "esmtp",
         "flags": "mDFMuXak0",
         "arguments": "TCP $h",
+        "mailers that pass ruleset 5 by": [],
         "names kept local": ["root", "admin"],
         "Timeout.queuereturn": "5d",
         "Timeout.queuewarn": "4h",

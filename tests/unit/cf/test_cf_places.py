@@ -63,7 +63,7 @@ def test_a_macro_without_a_group_follows_the_last_definition(
 
 
 def test_without_any_definition_a_macro_stands_before_the_first_ruleset() -> None:
-    bare = b"V10/Berkeley\n# first\nSparse=0\nSlocaladdr=5\n" + CF[CF.index(b"R$+\t") :]
+    bare = b"V10/Berkeley\n# first\nSparse=0\nSlocaladdr=5\n" + CF[CF.index(b"R$+\t\t\t$: <> $1") :]
     cf = related(bare)
     macros = b"DSesmtp:localhost\nDResmtp:localhost\nDHesmtp:localhost\n"
     assert cf.render().startswith(b"V10/Berkeley\n# first\n" + macros + b"Sparse=0\n")

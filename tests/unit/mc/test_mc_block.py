@@ -10,7 +10,8 @@ from cf_world import AUTH, CF, DAEMON, LOOP, RELAY, SUBMIT, Wishes, every_step
 from hypothesis import example, given
 from hypothesis import strategies as st
 from james_client.cf.text import Cf
-from james_client.mc.block import BEGIN, END, McError, McFile
+from james_client.mc.block import McError, McFile, without_quoted_block
+from james_client.mc.parts import BEGIN, END, LAST_BEGIN, LAST_END
 from james_client.mc.text import literal
 
 MC = b"""divert(-1)dnl
@@ -45,14 +46,73 @@ def edited(data: bytes, cf: bytes = CF, wishes: Wishes | None = None) -> bytes:
 
 
 def without_block(data: bytes) -> bytes:
-    """Give an mc without the lines from our first mark to the last."""
-    return re.sub(rb"(?ms)^%b$.*^%b\n" % (re.escape(BEGIN).encode(), END.encode()), b"", data)
+    """Give an mc without the lines between our marks, and without the marks."""
+    for begin, end in ((BEGIN, END), (LAST_BEGIN, LAST_END)):
+        data = re.sub(rb"(?ms)^%b$.*^%b\n" % (re.escape(begin).encode(), end.encode()), b"", data)
+    return re.sub(rb"`'%b\n(?s:.*)" % re.escape(LAST_BEGIN).encode(), b"", data)
 
 
-def test_the_block_stands_before_the_first_mailer_line() -> None:
-    lines = edited(MC).decode().splitlines()
+def between(data: bytes, begin: str, end: str) -> list[str]:
+    """Give the lines between two marks."""
+    lines = data.decode().splitlines()
+    return lines[lines.index(begin) + 1 : lines.index(end)]
+
+
+def test_flags_stand_before_the_first_mailer_line_and_all_else_at_the_end() -> None:
+    data = edited(MC, wishes=LASTING)
+    lines = data.decode().splitlines()
     assert lines[lines.index(END) + 1] == "MAILER(`local')dnl"
     assert lines.index(BEGIN) > lines.index("define(`SMART_HOST', `mail.example.com')dnl")
+    assert lines[-1] == LAST_END
+    first, last = between(data, BEGIN, END), between(data, LAST_BEGIN, LAST_END)
+    names = "\n".join(line for line in first if not line.startswith("dnl"))
+    assert set(re.findall(r"(?m)^(?:define|undefine|MODIFY_\w+)\(`(\w+)'", names)) == {
+        "ESMTP",
+        "ESMTP_MAILER_ARGS",
+        "LOCAL",
+    }
+    assert not any("MAILER" in line for line in last)
+
+
+def test_a_step_that_sets_no_flags_writes_the_last_part_alone() -> None:
+    mc = McFile(MC)
+    mc.timeouts(replace(DAEMON, give_up_after="10d"))
+    assert mc.render().startswith(MC + LAST_BEGIN.encode())
+    mc = McFile(MC)
+    mc.loop(Cf(CF), RELAY, LOOP)
+    assert mc.render().endswith(MC[MC.index(b"MAILER(`local')") :])
+
+
+@pytest.mark.parametrize("more", [b"", b"define(`SMART_HOST', `other')dnl\n", b"# theirs"])
+def test_a_last_line_without_an_ending_has_none_again(more: bytes) -> None:
+    data = MC.rstrip(b"\n")
+    with_block = edited(data)
+    assert b"MAILER(`smtp')dnl`'" + LAST_BEGIN.encode() in with_block.splitlines()
+    mc = McFile(with_block + more)
+    mc.clear()
+    assert mc.render() == (data + b"\n" + more if more else data)
+
+
+def test_a_line_of_the_site_behind_the_last_part_stands_above_it_at_the_next_run() -> None:
+    late = b"define(`SMART_HOST', `other')dnl\n"
+    assert edited(edited(MC) + late) == edited(MC + late)
+
+
+def test_the_block_of_one_part_that_an_earlier_version_wrote_becomes_one_of_two() -> None:
+    now = edited(MC)
+    first, last = between(now, BEGIN, END), between(now, LAST_BEGIN, LAST_END)
+    one = "".join(f"{line}\n" for line in (BEGIN, *first, *last, END)).encode()
+    assert edited(MC.replace(b"MAILER(`local')", one + b"MAILER(`local')")) == now
+
+
+@pytest.mark.parametrize("ending", [b"\n", b""])
+def test_what_debian_quotes_of_the_block_in_a_cf_is_known(ending: bytes) -> None:
+    mc = MC.rstrip(b"\n") + ending
+
+    def quoted(data: bytes) -> bytes:
+        return b"".join(b"# %b\n" % line for line in data.splitlines())
+
+    assert without_quoted_block(CF + quoted(edited(mc))) == CF + quoted(mc)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +145,7 @@ def test_a_step_alone_keeps_the_other_sections() -> None:
     }
     text = mc.render().decode()
     assert "define(`RELAY_MAILER_ARGS', ``TCP $h 2525'')dnl" in text
-    assert re.findall(r"MODIFY_MAILER_FLAGS\(`(\w+)'", text) == ["RELAY", "RELAY"]
+    assert re.findall(r"MODIFY_MAILER_FLAGS\(`(\w+)'", text) == ["RELAY", "RELAY", "LOCAL"]
     assert "<> <james.example.com>" in text and "<> <localhost>" not in text
     assert mc.relay(config, other) == {}
 
@@ -102,30 +162,20 @@ def test_nothing_is_written_where_nothing_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("late", "name"),
     [
-        ("define(`SMART_HOST', `other')dnl", "SMART_HOST"),
-        ("undefine(`MAIL_HUB')dnl", "MAIL_HUB"),
-        ("  define(confAUTH_OPTIONS, `p')dnl", "confAUTH_OPTIONS"),
         ("LOCAL_CONFIG\nDSother", "DS"),
         ("LOCAL_RULESETS\nO AuthOptions=p", "O AuthOptions"),
         ("LOCAL_RULESETS\nSauthinfo", "Sauthinfo"),
         ("LOCAL_RULESETS\nStls_rcpt", "Stls_rcpt"),
         ("MAILER_DEFINITIONS\nMesmtp, P=[IPC], A=TCP $h", "Mesmtp"),
-        ("define(`confFALLBACK_SMARTHOST', `other')dnl", "confFALLBACK_SMARTHOST"),
         ("LOCAL_CONFIG\nO FallbackSmartHost=other", "O FallbackSmartHost in LOCAL_CONFIG"),
         ("LOCAL_CONFIG\nO fallbackm=other", "O FallbackMXhost in LOCAL_CONFIG"),
         ("LOCAL_CONFIG\nOVother", "O FallbackMXhost in LOCAL_CONFIG"),
-        ("define(`confTO_QUEUERETURN', `1d')dnl", "confTO_QUEUERETURN"),
-        ("define(`confTO_QUEUEWARN_DSN', `1h')dnl", "confTO_QUEUEWARN_DSN"),
-        ("define(`confMESSAGE_TIMEOUT', `1d')dnl", "confMESSAGE_TIMEOUT"),
         ("LOCAL_RULESETS\nO Timeout.queuereturn=1d", "O Timeout.queuereturn"),
         ("LOCAL_RULESETS\nO timeo.queuewarn.* = 1h", "O Timeout.queuewarn"),
         ("LOCAL_RULESETS\nO Timeout.queuereturn.non-urgent=1d", "O Timeout.queuereturn.non-urgent"),
         ("LOCAL_RULESETS\nOT1d", "O Timeout.queuereturn"),
         ("LOCAL_RULESETS\nO QueueTimeout=1d", "O Timeout.queuereturn"),
         ("LOCAL_RULESETS\nOrqueuewarn=1h", "O Timeout.queuewarn"),
-        ("MASQUERADE_AS(`other.example')dnl", "MASQUERADE_NAME"),
-        ("define(`MASQUERADE_NAME', `other.example')dnl", "MASQUERADE_NAME"),
-        ("FEATURE(`limited_masquerade')dnl", "_LIMITED_MASQUERADE_"),
         ("LOCAL_CONFIG\nDMother.example", "DM"),
     ],
 )
@@ -143,14 +193,28 @@ def test_what_the_pillar_leaves_out_is_the_sites_behind_the_block_too() -> None:
     late = (
         b"MASQUERADE_AS(`x.example')dnl\ndefine(`confTO_QUEUEWARN', `1h')dnl\nLOCAL_CONFIG\nDMx\n"
     )
-    assert edited(MC + late).endswith(late)
     only = Wishes(daemon=replace(DAEMON, give_up_after="10d"))
-    assert edited(MC + late, wishes=only).endswith(late)
+    for wishes in (Wishes(), only):
+        last = between(edited(MC + late, wishes=wishes), LAST_BEGIN, LAST_END)
+        assert not any("MASQUERADE" in line for line in last)
+        assert not any("define(`confTO_QUEUEWARN', `" in line for line in last)
 
 
 @pytest.mark.parametrize(
     "harmless",
     [
+        "define(`SMART_HOST', `other')dnl",
+        "undefine(`MAIL_HUB')dnl",
+        "  define(confAUTH_OPTIONS, `p')dnl",
+        "define(`confFALLBACK_SMARTHOST', `other')dnl",
+        "define(`confTO_QUEUERETURN', `1d')dnl",
+        "define(`confTO_QUEUEWARN_DSN', `1h')dnl",
+        "define(`confMESSAGE_TIMEOUT', `1d')dnl",
+        "MASQUERADE_AS(`other.example')dnl",
+        "define(`MASQUERADE_NAME', `other.example')dnl",
+        "FEATURE(`limited_masquerade')dnl",
+        "include(`/etc/mail/sasl/sasl.m4')dnl",
+        "MODIFY_MAILER_FLAGS(`LOCAL', `-5')dnl comes too late",
         "LOCAL_CONFIG\nOT1d/1h",
         "LOCAL_CONFIG\nO Timeout.queuereturn=1d",
         "LOCAL_RULESETS\nO Timeout.ident=1d",
@@ -165,8 +229,10 @@ def test_what_the_pillar_leaves_out_is_the_sites_behind_the_block_too() -> None:
     ],
 )
 def test_a_line_that_does_no_harm_is_left_alone(harmless: str) -> None:
-    text = harmless.encode() + b"\n"
-    assert edited(MC + text, wishes=LASTING).endswith(text)
+    data = MC + harmless.encode() + b"\n"
+    result = edited(data, wishes=LASTING)
+    assert result.startswith(data[: MC.index(b"MAILER(`local')")])
+    assert (data[MC.index(b"MAILER(`local')") :] + LAST_BEGIN.encode()) in result
 
 
 def test_flags_set_between_the_block_and_the_smtp_mailer_are_refused() -> None:
@@ -176,6 +242,39 @@ def test_flags_set_between_the_block_and_the_smtp_mailer_are_refused() -> None:
     data = data.replace(b"dnl MODIFY", b"MODIFY")
     with pytest.raises(McError, match=r"line \d+: 'ESMTP_MF_' is set here"):
         edited(data)
+
+
+@pytest.mark.parametrize(("flags", "refused"), [(b"lsDFMAw", True), (b"+e", False), (b"-5", False)])
+def test_all_flags_of_the_local_mailer_set_before_it_is_written_are_refused(
+    flags: bytes, refused: bool
+) -> None:
+    mailers = b"MAILER(`smtp')dnl\nMODIFY_MAILER_FLAGS(`LOCAL', `%b')dnl\nMAILER(`local')dnl\n"
+    data = MC[: MC.index(b"MAILER(`local')")] + mailers % flags
+    if not refused:
+        assert without_block(edited(data)) == data
+        return
+    with pytest.raises(McError, match=r"line 10: 'LOCAL_MF_' is set here"):
+        edited(data)
+
+
+OWN = CF.replace(b"$#local", b"$#ours").replace(
+    b"Mlocal,", b"Mours, P=/bin/true, F=lsDFM5, A=true\nMlocal,"
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Mours, P=/bin/true, F=lsDFM5, A=true\n",
+        b"MOURS,\tP=/bin/true,\n\tF=ls,\n\tA=true, F=5\nMother, P=x, F=s, A=x\n",
+    ],
+)
+def test_a_local_mailer_that_stands_in_the_mc_must_have_flag_5(line: bytes) -> None:
+    data = MC + b"MAILER_DEFINITIONS\n" + line
+    assert b"`OURS'" not in edited(data, OWN)
+    with pytest.raises(McError, match=r"line 12: mailer 'ours' has no flag 5.* add 5 to its F="):
+        edited(data.replace(b"5", b"x"), OWN)
+    assert b"MODIFY_MAILER_FLAGS(`OURS', " in edited(MC, OWN), "it comes from a file of m4's"
 
 
 def test_mailer_lines_in_an_include_are_refused_with_its_line() -> None:
@@ -195,11 +294,13 @@ def test_a_mailer_without_a_name_in_m4_is_refused() -> None:
         McFile(MC).relay(Cf(CF), replace(RELAY, mailer="mine"))
 
 
-@pytest.mark.parametrize("mark", [BEGIN, END])
-def test_half_a_block_is_refused(mark: str) -> None:
+PAIRS = {BEGIN: END, END: BEGIN, LAST_BEGIN: LAST_END, LAST_END: LAST_BEGIN}
+
+
+@pytest.mark.parametrize(("mark", "other"), PAIRS.items())
+def test_half_a_block_is_refused(mark: str, other: str) -> None:
     whole = edited(MC)
     half = whole.replace(mark.encode() + b"\n", b"")
-    other = END if mark == BEGIN else BEGIN
     line = half.decode().splitlines().index(other) + 1
     with pytest.raises(McError, match=rf"^line {line}: expected one block") as caught:
         McFile(half)
@@ -261,7 +362,7 @@ def test_the_submission_host_is_named_unless_the_cf_keeps_another_spelling(
 ) -> None:
     text = edited(MSP, SUBMIT.replace(b"D{MTAHost}[127.0.0.1]", b"D{MTAHost}" + stock))
     assert (b"define(`_MTA_HOST_', ``[localhost]'')" in text) is named
-    assert b"SMART_HOST', ``" not in text and b"MODIFY_MAILER_FLAGS" not in text
+    assert b"SMART_HOST', `')" in text and b"MODIFY_MAILER_FLAGS(`RELAY" not in text
 
 
 @pytest.mark.parametrize("programs", ["queue", "none"])
@@ -289,16 +390,18 @@ def test_only_compulsory_auth_puts_rules_before_a_recipient(required: bool) -> N
 
 
 def test_a_hash_is_a_comment_until_cf_m4_takes_that_away() -> None:
-    late = b"# define(`SMART_HOST', `other')\n"
-    with pytest.raises(McError, match=r"line 11: 'SMART_HOST' is set here"):
-        edited(MC + late)
-    without = re.sub(rb"(?m)^include.*\n", b"", MC)
-    assert edited(without + late).endswith(late)
+    between = b"# define(`ESMTP_MAILER_ARGS', `TCP $h 26')\nMAILER(`smtp')"
+    data = MC.replace(b"dnl MAILER(`smtp')", b"").replace(b"MAILER(`smtp')dnl", between)
+    with pytest.raises(McError, match=r"line 10: 'ESMTP_MAILER_ARGS' is set here"):
+        edited(data)
+    without = re.sub(rb"(?m)^include.*\n", b"", data)
+    assert without_block(edited(without)) == without
 
 
 @pytest.mark.parametrize("flags", [b"MODIFY_MAILER_FLAGS(`RELAY', `x')dnl\n", b""])
 def test_behind_a_feature_that_writes_the_mailers_flags_come_too_late(flags: bytes) -> None:
-    assert edited(MSP + flags, SUBMIT).endswith(b"FEATURE(`msp', `[127.0.0.1]')dnl\n" + flags)
+    behind = b"FEATURE(`msp', `[127.0.0.1]')dnl\n" + flags + LAST_BEGIN.encode()
+    assert behind in edited(MSP + flags, SUBMIT)
 
 
 @pytest.mark.parametrize(

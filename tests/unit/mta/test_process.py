@@ -127,6 +127,8 @@ MAILERS = {
     "relay": ListedMailer("relay", "[IPC]", "k", "TCP $h 2525"),
     "dsmtp": ListedMailer("dsmtp", "[IPC]", "k%", "TCP $h"),
     "local": ListedMailer("local", "/usr/sbin/sensible-mda", "5", "sensible-mda"),
+    "cyrusv2": ListedMailer("cyrusv2", "[IPC]", "lsA@", "FILE /x"),
+    "procmail": ListedMailer("procmail", "/usr/bin/procmail", "lsA@", "procmail"),
 }
 
 
@@ -148,7 +150,9 @@ def test_what_reaches_james(mailer, host, relay, msp):
 @pytest.mark.parametrize(
     ("mailer", "host", "relay", "reason"),
     [
-        ("local", "", Relay(), "it stays on this host"),
+        ("local", "", Relay(), "it stays on this host (mailer local, /usr/sbin/sensible-mda)"),
+        ("cyrusv2", "", Relay(), "(mailer cyrusv2, [IPC]: without flag 5 ruleset 5 is not asked)"),
+        ("procmail", "", Relay(), "without flag 5 ruleset 5 is not asked"),
         ("esmtp", "example.org", Relay(), "it goes to example.org, not to localhost"),
         ("esmtp", "[127.0.0.9]", Relay(), "it goes to [127.0.0.9], not to localhost"),
         ("esmtp", "localhost", Relay(port=2525), "it goes to port 25, not to 2525"),
@@ -160,6 +164,12 @@ def test_what_reaches_james(mailer, host, relay, msp):
 def test_what_does_not_reach_james(mailer, host, relay, reason):
     """The reason names what is wrong."""
     assert reason in (why_not_james(Route("a", mailer, host, "a"), relay, MAILERS) or "")
+
+
+def test_a_name_kept_local_that_leaves_all_the_same_does_not_reach_james():
+    """James would be handed @root@localhost, which is nobody's address."""
+    route = Route("root", "esmtp", "localhost", "@root@localhost", via=("pop @root",))
+    assert "flag @ of the local mailer" in (why_not_james(route, Relay(), MAILERS) or "")
 
 
 def test_a_refused_address_does_not_reach_james():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from james_client.files import renames as files_renames
-from james_client.mc.block import BEGIN, END
+from james_client.mc.block import BEGIN, END, without_block
 from whole_world import ALL, OURS, STOCK, Host, after, password
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
@@ -63,7 +62,6 @@ FAR = {
     "submit.mc": [b"divert", b"OSTYPE"],
     "sendmail.conf": [b"# mine", b"other"],
 }
-BLOCK = re.compile(rb"(?ms)^%s\n.*^%s\n" % (re.escape(BEGIN).encode(), END.encode()))
 PLACES = st.sampled_from([(name, anchor) for name, anchors in FAR.items() for anchor in anchors])
 
 
@@ -161,7 +159,7 @@ class Life(RuleBasedStateMachine):
         else:
             both = mc.replace(b"MAILER(`local", above + below + b"MAILER(`local")
         self.host.edit(name, lambda _: both, model=False)
-        self.host.theirs[name] = BLOCK.sub(b"", both)
+        self.host.theirs[name] = without_block(both)
 
     @precondition(lambda self: b"\nDSe" in self.host.path("sendmail.cf").read_bytes())
     @rule()
