@@ -94,7 +94,11 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
         found = _cf_lines(code, section)
         if index >= place.index:
             found += _m4_names(code, written)
-            written |= {match[1].decode() for match in _WRITTEN.finditer(code)}
+            # Inside quotes it may be for another host, or no more than a word.
+            outside = (
+                m for m in _WRITTEN.finditer(statement.code) if not statement.quoted(m.start())
+            )
+            written |= {match[1].decode() for match in outside}
         for name in found:
             if name in names:
                 where = lines[place.index].strip().decode("utf-8", "replace")

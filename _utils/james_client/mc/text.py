@@ -28,6 +28,10 @@ class Statement:
     depth: int
     code: bytes
 
+    def quoted(self, place: int) -> bool:
+        """Tell whether a place in the line is inside quotes."""
+        return _depth(self.code[:place], self.depth) > 0
+
 
 def statements(lines: Iterable[bytes]) -> list[Statement]:
     """Read lines one by one.
@@ -46,6 +50,12 @@ def statements(lines: Iterable[bytes]) -> list[Statement]:
         hashes = hashes and b"m4/cf.m4" not in code
         depth = after
     return found
+
+
+def _depth(text: bytes, depth: int) -> int:
+    for match in re.finditer(rb"[`']", text):
+        depth = depth + 1 if match[0] == b"`" else max(depth - 1, 0)
+    return depth
 
 
 def _code(line: bytes, depth: int, hashes: bool) -> tuple[bytes, int]:

@@ -277,6 +277,15 @@ def test_a_local_mailer_that_stands_in_the_mc_must_have_flag_5(line: bytes) -> N
     assert b"MODIFY_MAILER_FLAGS(`OURS', " in edited(MC, OWN), "it comes from a file of m4's"
 
 
+@pytest.mark.parametrize(
+    "quoted", [b"ifdef(`X', `MAILER(`smtp')')dnl\n", b"# it's not `MAILER(smtp)'\n"]
+)
+def test_a_mailer_line_inside_quotes_may_never_write_a_mailer(quoted: bytes) -> None:
+    late = quoted + b"define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl\nMAILER(`local')"
+    with pytest.raises(McError, match=r"line 10: 'ESMTP_MAILER_ARGS' is set here"):
+        edited(MC.replace(b"MAILER(`local')", late))
+
+
 def test_mailer_lines_in_an_include_are_refused_with_its_line() -> None:
     data = MC[: MC.index(b"MAILER(`local')")] + b"include(`/etc/mail/mailers.m4')dnl\n"
     with pytest.raises(McError, match=r"expected a line MAILER.*line 9 \(include\(`/etc/mail/mail"):
