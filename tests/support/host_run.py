@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "HYPOTHESIS_STORAGE_DIRECTORY": "/var/tmp/hypothesis",
     "MYPY_CACHE_DIR": "/var/tmp/mypy",
     "PYTEST_ADDOPTS": "-o cache_dir=/var/tmp/pytest",
-    "PYTHONPYCACHEPREFIX": "/var/tmp/pycache",
     "RUFF_CACHE_DIR": "/var/tmp/ruff",
 }
 
