@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_salt import LoadedSalt
 from support import james, pristine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -49,12 +50,21 @@ def minion(salt_factories: Any, pillar_folder: Path) -> Any:
         "pillar_cache": False,
     }
     minion = salt_factories.salt_minion_daemon("mail.example.test", overrides=overrides)
-    synced = minion.salt_call_cli().run("saltutil.sync_all")
+    # The pillar's refresh would look for a minion that runs, busily, for a second.
+    synced = minion.salt_call_cli().run("saltutil.sync_all", "refresh=False")
     assert synced.returncode == 0, synced
     return minion
 
 
-def masterless(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+@pytest.fixture(scope="session")
+def loaded_salt(minion: Any) -> Iterator[LoadedSalt]:
+    """Give a salt-call that is loaded once for all tests."""
+    salt = LoadedSalt(minion.salt_call_cli(timeout=180))
+    yield salt
+    salt.end()
+
+
+def masterless(salt: LoadedSalt, pillar_folder: Path) -> Callable[..., Any]:
     """Give `call(function, *arguments, pillar={...}, **keywords)`, a masterless salt-call.
 
     The pillar stands in a file, as an administrator's would, so no secret is on a command line; it
@@ -64,26 +74,25 @@ def masterless(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
     given = pillar_folder / "given.sls"
     given.touch(mode=0o600)
     given.write_text("#!json\n{}\n")
-    cli = minion.salt_call_cli(timeout=180)
 
     def call(*arguments: str, pillar: Mapping[str, Any] | None = None, **keywords: Any) -> Any:
         if pillar is not None:
             given.write_text("#!json\n" + json.dumps(pillar) + "\n")
-        return cli.run(*arguments, **keywords)
+        return salt.run(*arguments, **keywords)
 
     return call
 
 
 @pytest.fixture
-def minion_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+def minion_call(loaded_salt: LoadedSalt, pillar_folder: Path) -> Callable[..., Any]:
     """Give `call` of `masterless`, for one test."""
-    return masterless(minion, pillar_folder)
+    return masterless(loaded_salt, pillar_folder)
 
 
 @pytest.fixture(scope="module")
-def module_call(minion: Any, pillar_folder: Path) -> Callable[..., Any]:
+def module_call(loaded_salt: LoadedSalt, pillar_folder: Path) -> Callable[..., Any]:
     """Give `call` of `masterless`, for a module whose tests share one applied host."""
-    return masterless(minion, pillar_folder)
+    return masterless(loaded_salt, pillar_folder)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_salt import LoadedSalt
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ASKED = {
@@ -59,6 +60,31 @@ def test_the_questions_show_the_formula_itself(minion: Any) -> None:
     assert "sendmail_james.relay" in cli.run("sys.doc").data
     assert "sendmail_james" in cli.run("sys.list_modules").data
     assert "sendmail_james.live" in cli.run("sys.state_doc").data
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sendmail_james.routes", "root"),
+        ("sendmail_james.relay", "cf=/etc/no-such.cf"),
+        ("state.apply", "no.such.sls"),
+        ("--no-such-option",),
+    ],
+    ids=" ".join,
+)
+def test_a_loaded_salt_call_says_what_the_program_says(
+    minion: Any, loaded_salt: LoadedSalt, arguments: tuple[str, ...]
+) -> None:
+    ended = [salt.run(*arguments) for salt in (minion.salt_call_cli(timeout=180), loaded_salt)]
+    program, loaded = [(one.returncode, one.stdout, one.stderr, one.data) for one in ended]
+    assert loaded == program
+    assert program[1] or program[2]
+
+
+def test_a_loaded_salt_call_has_the_environment_that_a_test_gives(loaded_salt: LoadedSalt) -> None:
+    for value in ("one", "two"):
+        assert loaded_salt.run("environ.get", "GIVEN", env={"GIVEN": value}).data == value
+    assert loaded_salt.run("environ.get", "GIVEN").data == ""
 
 
 def test_a_complaint_would_be_found() -> None:
