@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,10 @@ def pillar_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def minion(salt_factories: Any, pillar_folder: Path) -> Any:
-    """Give a masterless minion that has the formula."""
+    """Give a masterless minion that has the formula's modules, as a sync would leave them.
+
+    Real syncs: test_salt_loader.py, which sees what they bring, test_first_apply.py, test_life.py.
+    """
     overrides = {
         "file_client": "local",
         "master_type": "disable",
@@ -50,9 +54,13 @@ def minion(salt_factories: Any, pillar_folder: Path) -> Any:
         "pillar_cache": False,
     }
     minion = salt_factories.salt_minion_daemon("mail.example.test", overrides=overrides)
-    # The pillar's refresh would look for a minion that runs, busily, for a second.
-    synced = minion.salt_call_cli().run("saltutil.sync_all", "refresh=False")
-    assert synced.returncode == 0, synced
+    for kind in ("modules", "states", "utils"):
+        shutil.copytree(
+            REPOSITORY / f"_{kind}",
+            Path(minion.config["extension_modules"], kind),
+            ignore=shutil.ignore_patterns("__pycache__"),
+            copy_function=shutil.copyfile,
+        )
     return minion
 
 
