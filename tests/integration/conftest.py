@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loaded_salt import LoadedSalt
 from support import james, pristine
+from support.loaded_salt import LoadedSalt
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFUSAL = "needs a disposable host: run `make test`, or tests/support/host with -- python -m pytest"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loaded_salt import LoadedSalt
+from support.loaded_salt import LoadedSalt
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ASKED = {

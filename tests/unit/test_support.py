@@ -98,6 +98,12 @@ def test_linting_counts_as_one_test(count: object, tmp_path: Path) -> None:
     assert count(tmp_path, {"lint": 1})["failed"] == 1  # type: ignore[operator]
 
 
+def test_what_one_release_leaves_out_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    once = importlib.import_module("run_tests").ONCE
+    assert [name for name in once if not (SUPPORT.parents[1] / f"{name}.py").is_file()] == []
+
+
 def test_what_is_half_made_is_never_used(cache: ModuleType, tmp_path: Path) -> None:
     broken = cache.Item("thing", ("x",), ("sh", "-c", 'touch "$1/half"; exit 3', "sh"))
     with pytest.raises(subprocess.CalledProcessError):
