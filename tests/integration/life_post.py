@@ -94,7 +94,7 @@ class Post:
             return not Counter(self.sent) - self.arrived()
 
         try:
-            james.wait_for(all_there, 90, "all mail")
+            james.wait_for(all_there, what="all mail")
         except TimeoutError:
             missing = Counter(self.sent) - self.arrived()
             raise AssertionError(f"{len(missing)} missing\n{recipe.queued()}") from None

@@ -135,7 +135,7 @@ def all_mail_reaches_james() -> None:
         found = {name: arrived(subject, name) for name in ("local", "relay")}
         return found | {"returned": returned()} == wanted
 
-    james.wait_for(seen, 60, "every form of address at James, and the bounces")
+    james.wait_for(seen, what="every form of address at James, and the bounces")
     assert james.mails("unauthenticated") == []
 
 

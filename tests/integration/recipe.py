@@ -151,7 +151,7 @@ def returned(to: str) -> list[dict[str, Any]]:
     ]
 
 
-def arrives(subject: str, timeout: float = 60) -> list[str]:
+def arrives(subject: str, timeout: float = james.EVENT_SECONDS) -> list[str]:
     """Wait until a message is at James, and give the repositories that hold it."""
     return james.wait_for(lambda: found(subject), timeout, f"{subject!r} at James")
 
@@ -168,7 +168,7 @@ def queue_files() -> list[Path]:
 
 def all_gone() -> None:
     """Wait until no message waits in any queue."""
-    james.wait_for(lambda: not queue_files(), 60, "empty queues")
+    james.wait_for(lambda: not queue_files(), what="empty queues")
 
 
 def forget_mail() -> None:
@@ -203,7 +203,7 @@ def traced(minion: Any, folder: Path, *arguments: str) -> tuple[Any, set[str]]:
     return SimpleNamespace(data=json.loads(done.stdout)["local"]), {Path(p).name for p in started}
 
 
-def reasons(count: int, timeout: float = 60) -> str:
+def reasons(count: int, timeout: float = james.EVENT_SECONDS) -> str:
     """Wait until COUNT messages wait with a reason in the queues, and give what mailq says."""
     waiting = re.compile(r"^ +\(.+\)$", re.MULTILINE)
     return james.wait_for(

@@ -150,7 +150,7 @@ def test_mail_to_root_dies_until_one_highstate_carries_the_aliases(
     assert lost in reported["warnings"]
     assert mappings() == before
     dies = recipe.send("root", options=("-i",))
-    james.wait_for(lambda: DEAD.exists() and dies in DEAD.read_text(), 90, "dead.letter")
+    james.wait_for(lambda: DEAD.exists() and dies in DEAD.read_text(), what="dead.letter")
     assert recipe.found(dies) == []
 
     changes = recipe.states(applied(call, aliases="carry"))[CARRIED]["changes"]

@@ -65,6 +65,24 @@ def test_nothing_in_it_reaches_the_machine(touch: str) -> None:
     assert re.search("Read-only file system|not permitted|is unreachable", done.stderr), done.stderr
 
 
+def queue_run() -> str:
+    """Give what sendmail says when it is told to look through its empty queue."""
+    run = ["sendmail", "-q", "-v"]
+    return subprocess.run(run, capture_output=True, text=True, check=True).stdout
+
+
+def test_sendmail_does_not_wait_because_the_machine_is_busy(tmp_path: Path) -> None:
+    assert Path("/proc/loadavg").read_text().startswith("0.00 0.00 0.00 ")
+    assert "load average too high" not in queue_run()
+    busy = tmp_path / "loadavg"
+    busy.write_text("99.00 99.00 99.00 1/1 1\n")
+    subprocess.run(["mount", "--bind", busy, "/proc/loadavg"], check=True)
+    try:
+        assert "load average too high" in queue_run(), "sendmail looks elsewhere"
+    finally:
+        subprocess.run(["umount", "/proc/loadavg"], check=True)
+
+
 def test_pristine_trees_of_both_releases_are_there() -> None:
     for release in ("bookworm", "trixie"):
         tree = Path("/srv/roots", release)

@@ -125,7 +125,7 @@ def enabled_james(**files: str) -> None:
     pristine.run("systemctl", "daemon-reload")
     pristine.run("systemctl", "enable", "james.service")
     pristine.run("systemctl", "start", "--no-block", "james.service")
-    james.wait_for(lambda: "Address already in use" in james.journal(), 60, "a refused James")
+    james.wait_for(lambda: "Address already in use" in james.journal(), what="a refused James")
 
 
 def properties(unit: str, *names: str) -> dict[str, str]:
@@ -201,7 +201,7 @@ def test_a_james_that_systemd_gave_up_is_named_with_the_command(
     assert "systemctl restart james" in said[ACCOUNT]
     pristine.run("systemctl", "restart", "james.service")
     write_pillar(pillar_folder, recipe.pillar())
-    james.wait_for(james.healthy, 60, "James")
+    james.wait_for(james.healthy, what="James")
     assert by_id(salt.call("state.apply", ALL))[ACCOUNT]["result"] is True
 
 

@@ -64,7 +64,7 @@ def test_who_comes_second_waits_for_the_first(host: Any, minion: Any) -> None:
     before = CF.read_bytes()
     with locked(LOCK, "a test", 10):
         thread, done = in_background(minion, "sendmail_james.relay")
-        james.wait_for(waiting_for_the_lock, 60, "a salt-call that waits for the lock")
+        james.wait_for(waiting_for_the_lock, what="a salt-call that waits for the lock")
         assert thread.is_alive()
         assert CF.read_bytes() == before
     thread.join()

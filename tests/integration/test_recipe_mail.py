@@ -62,7 +62,7 @@ def test_what_programs_send_arrives(first: Any, by: str, options: tuple[str, ...
 @pytest.mark.parametrize("by", SENDERS)
 def test_mail_for_nobody_returns_through_james_from_the_null_sender(first: Any, by: str) -> None:
     recipe.send(f"nosuch-{by}", by=by)
-    (report,) = james.wait_for(lambda: recipe.returned(by), 60, "the report of failure")
+    (report,) = james.wait_for(lambda: recipe.returned(by), what="the report of failure")
     assert report["sender"] is None
     assert report["state"] == "local-delivery"
 

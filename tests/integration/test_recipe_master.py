@@ -64,9 +64,9 @@ def test_the_highstate_works_and_the_second_changes_nothing(
 
 
 def test_commands_work_from_the_master(master: Any, client: Any, first: Any) -> None:
-    status = master.salt_cli(timeout=60).run("sendmail_james.status", minion_tgt=client.id)
+    status = master.salt_cli(timeout=180).run("sendmail_james.status", minion_tgt=client.id)
     assert status.data["wrong"] == [], status.data
-    drift = master.salt_cli(timeout=60).run("sendmail_james.drift", minion_tgt=client.id)
+    drift = master.salt_cli(timeout=180).run("sendmail_james.drift", minion_tgt=client.id)
     assert drift.data == {}
 
 
@@ -128,7 +128,7 @@ def test_the_master_keeps_the_pillar_in_its_cache_for_root_alone(
 
 def test_a_password_on_a_command_line_would_have_been_found(master: Any, client: Any) -> None:
     planted = "Planted & 'shown' #8: ß"
-    master.salt_cli(timeout=60).run("test.echo", planted, minion_tgt=client.id)
+    master.salt_cli(timeout=180).run("test.echo", planted, minion_tgt=client.id)
     files = kept(master, client)
     names = {path.name for path in files if recipe.leaks(path.read_bytes(), planted)}
     assert {"return.p", ".load.p", "minion.log"} & names == {"return.p", ".load.p", "minion.log"}

@@ -103,6 +103,6 @@ def test_where_a_login_is_not_required_a_wrong_password_loses_remote_mail(
     recipe.apply(call, auth={"required": False})
     james.add_user("sendmail", password=OTHER)
     recipe.send("x@example.org")
-    james.wait_for(lambda: recipe.returned("root"), 60, "the report of failure")
+    james.wait_for(lambda: recipe.returned("root"), what="the report of failure")
     local = recipe.send("alice")
     assert recipe.arrives(local) == ["unauthenticated"]

@@ -121,7 +121,7 @@ def test_old_mail_waits_as_long_as_the_pillar_says(call: Callable[..., Any]) -> 
     assert not left.keys() & set(waiting), "without the wish: five days"
     recipe.new_james()
     recipe.apply(call, daemon=PATIENT)
-    james.wait_for(lambda: len(recipe.returned("bob")) == 2, 60, "both reports at James")
+    james.wait_for(lambda: len(recipe.returned("bob")) == 2, what="both reports at James")
     recipe.forget_mail()
 
     james.stop()

@@ -59,7 +59,7 @@ def test_without_the_auth_step_james_refuses_remote_mail_and_takes_us_for_strang
     assert [recipe.arrives(subject) for subject in subjects] == [["unauthenticated"]] * 2
     remote = [recipe.send("x@example.org", by=by) for by in ("root", "bob")]
     for by in ("root", "bob"):
-        james.wait_for(lambda by=by: recipe.returned(by), 60, "the report of failure")
+        james.wait_for(lambda by=by: recipe.returned(by), what="the report of failure")
     assert [recipe.found(subject) for subject in remote] == [[], []]
 
 

@@ -141,7 +141,7 @@ def test_a_stream_of_mail_comes_once_over_restarts(applied: Any, no_james: None)
     for one in streams:
         one.result()
     recipe.all_gone()
-    james.wait_for(lambda: james.counts()["local"] >= len(sent), 120, "all mail")
+    james.wait_for(lambda: james.counts()["local"] >= len(sent), what="all mail")
     arrived = Counter(s for mail in james.mails("local") for s in mail["headers"]["Subject"])
     assert arrived == Counter(sent)
     print(f"{len(sent)} messages, each came once")

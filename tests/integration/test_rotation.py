@@ -155,13 +155,13 @@ def assert_each_once(sent: list[str]) -> None:
             subprocess.run(["sendmail", queue, "-q"], check=False, capture_output=True)
         return not recipe.queue_files()
 
-    james.wait_for(gone, 120, "empty queues")
+    james.wait_for(gone, what="empty queues")
 
     def arrived() -> Counter[str]:
         mails = recipe.mails("local", "relay")
         return Counter(subject for _, mail in mails for subject in mail["headers"]["Subject"])
 
-    james.wait_for(lambda: arrived().total() >= len(sent), 120, "all messages")
+    james.wait_for(lambda: arrived().total() >= len(sent), what="all messages")
     assert arrived() == Counter(sent)
     assert {name: n for name, n in james.counts().items() if name not in ("local", "relay")} == {
         "address-error": 0,
@@ -236,7 +236,7 @@ def test_no_kill_loses_doubles_or_bounces_mail(host: Host, tmp_path: Path) -> No
                 james.wait_for(lambda: waits(extra[-1]), what="a reason to wait")
             assert_next_run_ends_it(host, (ROTATE, HIGHSTATE)[number % 2], old, new)
             old = new
-        james.wait_for(lambda: len(sent()) >= 200, 120, "200 messages")
+        james.wait_for(lambda: len(sent()) >= 200, what="200 messages")
     assert_each_once(sent() + extra)
     assert litter(before) == []
     print(f"{kills} kills; {dict(states)}; {len(sent() + extra)} messages, each arrived once")

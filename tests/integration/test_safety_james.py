@@ -78,7 +78,7 @@ def drain() -> None:
         run_queues()
         return not recipe.queue_files()
 
-    james.wait_for(gone, 120, "empty queues")
+    james.wait_for(gone, what="empty queues")
 
 
 def test_with_no_james_all_is_applied_and_the_result_says_so(first: dict[str, Any]) -> None:

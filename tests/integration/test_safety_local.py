@@ -152,7 +152,7 @@ def test_processes_that_call_themselves_runners_are_not_believed(
         argv = ["setpriv", "--reuid", user, "--clear-groups", "bash", "-c"]
         argv += [f'exec -a "sendmail: {title} for /var/spool/mqueue" {fake} 300']
         started.append(subprocess.Popen(argv))
-    james.wait_for(lambda: len(runners()) == len(started), 60, "the fakes")
+    james.wait_for(lambda: len(runners()) == len(started), what="the fakes")
     page = host("sendmail_james.status").data
     assert page["queue runners"] == {"queue": False, "programs' queue": False}
     assert "no queue runner lives" in page["wrong"]
@@ -162,7 +162,7 @@ def test_a_runner_that_outlives_the_restart_is_named(
     host: Any, started: list[subprocess.Popen[bytes]]
 ) -> None:
     pristine.run("sendmail", "-L", "lost", "-q1m", "-OPidFile=/var/tmp/lost.pid")
-    (lost,) = james.wait_for(runners, 60, "the runner whose pid file is lost")
+    (lost,) = james.wait_for(runners, what="the runner whose pid file is lost")
     said = world.refused(host, "sendmail_james.service")
     assert f"queue runner {lost} has outlived the restart" in said and f"kill {lost}" in said
     page = host("sendmail_james.status").data

@@ -34,6 +34,7 @@ DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 # where things are inside every host
 REPOSITORY, SHARED, HOSTS = "srv/sendmail_james", "srv/shared", "srv/hosts"
 CACHE = "var/cache/sendmail_james"
+IDLE = "0.00 0.00 0.00 1/1 1\n"  # as in /proc/loadavg
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,11 @@ def mount_kernel_views(root: Path) -> None:
     mount("-t", "sysfs", "-o", "ro", "sysfs", root / "sys")
     mount("-t", "cgroup2", "cgroup2", root / "sys/fs/cgroup")
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", root / "run")
+    # sendmail keeps mail back where the load is high, and other hosts' load is not this one's
+    idle = root / "run/loadavg"
+    idle.write_text(IDLE)
+    mount("--bind", idle, root / "proc/loadavg")
+    mount("-o", "remount,bind,ro", root / "proc/loadavg")
 
 
 def mount_devices(dev: Path) -> None:
