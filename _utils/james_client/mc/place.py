@@ -25,7 +25,9 @@ _INCLUDE = re.compile(rb"(?<!\w)(?:s?include|DOMAIN|SITECONFIG)\(")
 _DIVERSION = re.compile(
     rb"(LOCAL_CONFIG|LOCAL_RULESETS|LOCAL_RULE_[0-3]|LOCAL_NET_CONFIG|MAILER_DEFINITIONS)(?!\w)"
 )
-_MACRO = re.compile(rb"D\{?([SRHM])(?!\w*\})\}?")
+_MACRO = re.compile(rb"D(?:\{([SRHM])\}|([SRHM]))")
+# Elsewhere the rules that use them have been read, or m4's own lines come later.
+_MACROS_WIN = (b"LOCAL_CONFIG", b"LOCAL_RULE_3", b"LOCAL_NET_CONFIG")
 _OPTION = re.compile(rb"O(?:\s+(?P<name>[A-Za-z0-9]+)|(?P<letter>[A-Za-z]))")
 _RULESET = re.compile(rb"S(authinfo|tls_rcpt)(?!\w)")
 _MAILER = re.compile(rb"M([\w-]+)\s*,")
@@ -161,8 +163,8 @@ def _m4_names(code: bytes, written: Collection[str]) -> list[str]:
 def _cf_lines(code: bytes, section: bytes) -> list[str]:
     # Raw cf lines: where they stand among ours depends on the section they are diverted to.
     names = []
-    if match := _MACRO.match(code):
-        names.append("D" + match[1].decode())
+    if section in _MACROS_WIN and (match := _MACRO.match(code)):
+        names.append("D" + (match[1] or match[2]).decode())
     if match := _OPTION.match(code):
         # LOCAL_CONFIG stands before m4's own options, of which the last one counts.
         early = section in (b"", b"LOCAL_CONFIG")
