@@ -26,7 +26,7 @@ def rebuild(cf: Cf) -> str:
     by = cf.macro("Z")
     said = one_line(line) + (f", of sendmail {by}" if by else "")
     return (
-        f"it is of version level {level} ({said}), expected {_LEVEL}, as m4 of sendmail 8.12 and "
-        f"later writes: build a new {file} from an mc, with the m4 files of the sendmail that is "
-        "installed here"
+        f"this cf is of version level {level} ({said}), expected {_LEVEL}, as m4 of sendmail 8.12 "
+        f"and later writes: build a new {file} from an mc, with the m4 files of the sendmail that "
+        "is installed here"
     )

@@ -137,11 +137,11 @@ def lost(cf_path: str, plan: Plan, addresses: Sequence[str]) -> dict[str, str]:
     """Return the addresses that a cf does not take to James, with the reason.
 
     The names of class L are looked at too; those in pillar ``relay:stay_local`` may stay. What
-    sendmail reads otherwise than we do, and so any address may suffer from, has the cf's name.
+    sendmail reads otherwise than we do stands under "all mail".
     """
     seen = _reading(cf_path, plan)
     odd = doubts(_cf(cf_path), seen, plan.settings.relay)
-    return _astray(cf_path, plan, addresses, seen) | ({cf_path: "; ".join(odd)} if odd else {})
+    return _astray(cf_path, plan, addresses, seen) | ({"all mail": "; ".join(odd)} if odd else {})
 
 
 def _astray(cf_path: str, plan: Plan, addresses: Sequence[str], seen: CfReading) -> dict[str, str]:

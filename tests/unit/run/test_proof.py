@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from james_client.run.plan import Plan, RunError
-from james_client.run.proof import prove
+from james_client.run.proof import lost, prove
 from james_client.run.steps import STEPS, take
 from run_world import plan as planned
 
@@ -100,5 +100,6 @@ def test_a_cf_that_connects_elsewhere_whatever_the_route_says(
     if refused:
         with pytest.raises(RunError, match=f"ConnectOnlyTo={to} takes all mail there"):
             prove(plan)
+        assert f"ConnectOnlyTo={to}" in lost(plan.platform.cf, plan, ["root"])["all mail"]
     else:
         assert prove(plan)
