@@ -120,8 +120,17 @@ def _judged(
     cf_path: str, plan: Plan, addresses: Sequence[str], seen: CfReading
 ) -> list[tuple[Route, str | None]]:
     relay, msp = plan.settings.relay, _cf(cf_path).is_msp
-    found = routes(cf_path, addresses, binary=plan.platform.sendmail)
-    return [(route, why_not_james(route, relay, seen.mailers, msp=msp)) for route in found]
+    flag_wanted = msp and not plan.settings.loop.check
+    judged = []
+    for route in routes(cf_path, addresses, binary=plan.platform.sendmail):
+        why = why_not_james(route, relay, seen.mailers, msp=msp)
+        if why is None and flag_wanted and "k" not in seen.mailers[route.mailer].flags:
+            why = (
+                "there is no flag k, as FEATURE(`msp') sets it, and so nothing goes to a James who "
+                f"greets with this host's name (F= of mailer {route.mailer})"
+            )
+        judged.append((route, why))
+    return judged
 
 
 def _reading(cf_path: str, plan: Plan) -> CfReading:

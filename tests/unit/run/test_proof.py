@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,23 @@ from james_client.run.steps import STEPS, take
 from run_world import plan as planned
 
 STOCK = Path("/etc/mail/sendmail.cf").read_bytes()
+SUBMIT = Path("/etc/mail/submit.cf").read_bytes()
 
 
-def client(folder: Path, cf: bytes, **verify: bool) -> Plan:
-    """Give a plan in which all steps have made a cf James's client."""
+def client(
+    folder: Path, cf: bytes, submit: bytes | None = None, *, loop: bool = False, **verify: bool
+) -> Plan:
+    """Give a plan in which all steps have made a cf, or two, James's client."""
     files = {name: folder / name for name in ("sendmail.cf", "submit.cf")}
-    files["sendmail.cf"].write_bytes(cf)
-    files["sendmail.cf"].chmod(0o644)
+    for path, data in zip(files.values(), (cf, submit), strict=True):
+        if data is not None:
+            path.write_bytes(data)
+            path.chmod(0o644)
     lookup = {"cf": str(files["sendmail.cf"]), "submit_cf": str(files["submit.cf"])}
     pillar = {
         "mc": {"manage": False},
         "verify": {"routes": True, **verify},
+        "loop": {"check": loop},
         "auth": {"username": "sendmail", "password": "Gr33n-Tea&%Pot"},
     }
     plan = planned(pillar, **lookup, backups=str(folder / "backups"))
@@ -103,3 +110,22 @@ def test_a_cf_that_connects_elsewhere_whatever_the_route_says(
         assert f"ConnectOnlyTo={to}" in lost(plan.platform.cf, plan, ["root"])["all mail"]
     else:
         assert prove(plan)
+
+
+FLAGS = re.compile(rb"(?m)^(M\w+,.*?F=\w*)k(\w*)")
+
+
+@pytest.mark.parametrize("loop", [True, False])
+@pytest.mark.parametrize("flagged", [True, False])
+def test_programs_mail_needs_a_mailer_that_checks_for_no_loop(
+    tmp_path: Path, *, flagged: bool, loop: bool
+) -> None:
+    """FEATURE(`msp') sets flag k; where a site took it away, a James of this name gets nothing."""
+    submit = SUBMIT if flagged else FLAGS.sub(rb"\1\2", SUBMIT)
+    assert flagged == (submit == SUBMIT)
+    plan = client(tmp_path, STOCK, submit, loop=loop)
+    if flagged or loop:
+        assert prove(plan)[0].endswith(f"{tmp_path}/submit.cf")
+    else:
+        with pytest.raises(RunError, match=r"submit\.cf: .*root: .*no flag k.*F= of mailer"):
+            prove(plan)
