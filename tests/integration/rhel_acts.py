@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from support import james, pristine, rhel_stand_in
 SHARED = Path("/srv/shared")
 MAIL = rhel_stand_in.MAIL
 CF, MC = MAIL / "sendmail.cf", MAIL / "sendmail.mc"
+STOCK_MC, HUB = SHARED / "sendmail.mc", "\nDHesmtp:localhost\n"
 EDITED = [CF, MC, MAIL / "submit.cf", MAIL / "submit.mc"]
 SECRETS = [MAIL / "james-auth-info", MAIL / "james-msp-auth-info"]
 UNITS = Path("/etc/systemd/system")
@@ -137,6 +139,7 @@ def first_apply() -> None:
     for path in EDITED:
         os.setxattr(path, SELINUX, LABEL)
     (SHARED / "before").write_text(json.dumps(recipe.digest(*FOLDERS)))
+    shutil.copy(MC, STOCK_MC)
     pristine.run("systemctl", "stop", "sendmail.service")
     start_james()
     assert "The queue runners work with the live configuration" in apply()
@@ -150,6 +153,8 @@ def first_apply() -> None:
 def rebuild() -> None:
     """Have /etc/mail/make build both cf files anew at a restart, and see that nothing changes."""
     applied = {path: BUILT.sub("", path.read_text()) for path in EDITED}
+    assert HUB in applied[CF]
+    assert HUB not in pristine.run("m4", str(STOCK_MC)), "any mc would do"
     for path in (MC, MAIL / "submit.mc"):
         path.touch()
     pristine.run("systemctl", "restart", "sendmail.service")
