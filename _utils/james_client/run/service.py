@@ -128,7 +128,8 @@ def read_units(plan: Plan, functions: Functions) -> None:
     Salt does that by itself only where `systemctl status` says on its standard output that a unit
     has changed, and it says so elsewhere.
     """
-    if any(_UNITS in knob.file for knob in plan.platform.knobs):
+    has_units = any(_UNITS in knob.file for knob in plan.platform.knobs)
+    if has_units and "service.systemctl_reload" in functions:
         functions["service.systemctl_reload"]()
 
 
