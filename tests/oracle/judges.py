@@ -68,8 +68,9 @@ class Sendmail:
         host = config.macro("MTAHost") if config.is_msp else relay.host
         james = f"mailer {'relay' if config.is_msp else relay.mailer}, host {host}"
         routes = self.routes(cf)
-        assert len(routes) >= len(ADDRESSES) - 1, routes
-        return "all to James" if all(james in route for route in routes) else "some elsewhere"
+        return (
+            "all to James" if routes and all(james in one for one in routes) else "some elsewhere"
+        )
 
 
 def judge_source(mc: bytes, wishes: Wishes, tree: Tree, sendmail: Sendmail) -> str:
@@ -88,6 +89,8 @@ def judge_source(mc: bytes, wishes: Wishes, tree: Tree, sendmail: Sendmail) -> s
     accepted = sendmail.accepts(stock)
     if accepted:
         assert sendmail.accepts(cf), "sendmail takes the stock cf and not the edited one"
+        used = sendmail.mailers(cf)["relay" if Cf(cf).is_msp else wishes.relay.mailer]
+        assert set(used[1]) >= ({"k"} if Cf(cf).is_msp else _wanted(wishes)), used
     if cf == built:
         where = sendmail.where(cf, wishes) if accepted else "sendmail refused the stock cf"
         return f"equal to m4's, {where}"

@@ -47,6 +47,15 @@ FEATURES = st.sampled_from(
         "define(`confSERVICE_SWITCH_FILE', `/etc/mail/own.switch')dnl",
         "define(`confTO_QUEUEWARN', `2h')dnl",
         "define(`confFALLBACK_SMARTHOST', `[192.0.2.9]')dnl",
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\nMAILER(`cyrusv2')dnl",
+        "MAILER(`procmail')dnl",
+    ]
+)
+SECOND_MAILERS = st.sampled_from(
+    [
+        "MAILER_DEFINITIONS\nMESMTP,\tP=[IPC], F=mDFMu, A=TCP $h 2527",
+        "MAILER_DEFINITIONS\nMEsmtp, P=[IPC], F=mDF, S=EnvFromSMTP, A=TCP $h",
+        "MAILER_DEFINITIONS\nMother,\tP=[IPC], F=mDFM, F=uX, A=TCP $h",
     ]
 )
 OPTION_LINES = st.sampled_from(
@@ -89,7 +98,7 @@ def early() -> st.SearchStrategy[str]:
 def late() -> st.SearchStrategy[str]:
     """Give what stands behind them."""
     local = st.builds(raw, st.lists(OPTION_LINES, min_size=1, max_size=2))
-    return defines() | local | COMMENTS
+    return defines() | local | COMMENTS | SECOND_MAILERS
 
 
 def _with(mc: bytes, place: bytes, before: Sequence[str], after: Sequence[str]) -> bytes:

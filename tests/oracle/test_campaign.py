@@ -24,7 +24,7 @@ from oracle.shapes import configurations, msp_sources, mta_sources, spliced
 LONG = int(os.environ.get("CAMPAIGN", "0"))
 FUZZ = int(os.environ.get("FUZZ", "0"))
 FEW = settings(
-    max_examples=LONG or 12,
+    max_examples=LONG or 8,
     derandomize=not LONG,
     database=None,
     suppress_health_check=[*HealthCheck],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -69,6 +71,21 @@ def test_a_matrix_s_block_says_what_failed(matrix: ModuleType) -> None:
     assert block.splitlines()[2] == "Last run: 2026-01-02."
     assert block.index("| Python 2 | rooms | 3 passed |") < block.index("| Salt 1 |")
     assert "| Salt 1 | functional | 1 failed |" in block
+
+
+def test_an_interpreter_is_unpacked_without_its_own_tests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    builder = importlib.import_module("build_python")
+    with zipfile.ZipFile(tmp_path / "jar", "w") as jar:
+        for name in ("bin/python3.12", "lib/python3.12/os.py", "lib/python3.12/test/x.py"):
+            jar.writestr(builder.INSIDE + name, "#!/bin/true\n")
+        jar.writestr("META-INF/MANIFEST.MF", "x")
+    builder.unpack(tmp_path / "jar", "12", tmp_path / "python")
+    found = {str(path.relative_to(tmp_path / "python")) for path in tmp_path.glob("python/*/**/*")}
+    assert found == {"bin/python3.12", "lib/python3.12", "lib/python3.12/os.py"}
+    assert os.access(tmp_path / "python/bin/python3.12", os.X_OK)
 
 
 def test_an_item_is_built_once_and_again_when_an_input_changes(
