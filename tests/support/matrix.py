@@ -67,9 +67,10 @@ class Cell:
 
 
 def closing(output: str) -> str:
-    """Give the counts of pytest's last line, without the time it took."""
+    """Give the counts of pytest's last line, without the time it took and what is no result."""
     lines = re.findall(r"(?m)^=* ?(\d+ (?:passed|failed|error|skipped).*?) in [\d.]+s", output)
-    return lines[-1] if lines else "did not run"
+    counts = re.findall(r"\d+ (?:passed|failed|errors?|skipped)\b", lines[-1] if lines else "")
+    return ", ".join(counts) or "did not run"
 
 
 def python_item(minor: str) -> cache.Item:

@@ -47,6 +47,8 @@ def matrix(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     [
         ("....\n12 passed, 1 skipped in 3.21s\n", "12 passed, 1 skipped"),
         ("= 1 failed, 3 passed in 75.00s (0:01:15) =\n", "1 failed, 3 passed"),
+        ("49 passed, 385 deselected, 45 warnings in 9.00s\n", "49 passed"),
+        ("no tests ran in 0.01s\n", "did not run"),
         ("bash: pytest: not found\n", "did not run"),
         ("nothing passed in 1s\n", "did not run"),
     ],
