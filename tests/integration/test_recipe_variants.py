@@ -45,9 +45,9 @@ def stock(call: Callable[..., Any]) -> None:
     assert not recipe.failures(call("state.apply", "sendmail_james.clean"))
 
 
-def submission_lines() -> list[str]:
-    """Give what counts in submit.cf, which Debian's tools may have built anew."""
-    lines = recipe.MAIL.joinpath("submit.cf").read_text("latin-1").splitlines()
+def lines_that_count(name: str) -> list[str]:
+    """Give what counts in a cf, which Debian's tools may have built anew."""
+    lines = recipe.MAIL.joinpath(name).read_text("latin-1").splitlines()
     return [line for line in lines if not line.startswith("#")]
 
 
@@ -127,10 +127,62 @@ def test_mx_records_are_asked_for_where_the_pillar_wants_it(
 def test_programs_mail_may_be_left_without_a_login(call: Callable[..., Any]) -> None:
     """That takes the login of an earlier pillar away."""
     stock(call)
-    stock_cf = submission_lines()
+    stock_cf = lines_that_count("submit.cf")
     recipe.apply(call)
-    assert submission_lines() != stock_cf
+    assert lines_that_count("submit.cf") != stock_cf
     recipe.apply(call, auth={"programs": "none"})
-    assert submission_lines() == stock_cf
+    assert lines_that_count("submit.cf") == stock_cf
     assert not recipe.MAIL.joinpath("james-msp-auth-info").exists()
     assert places("alice") == [["local"], ["unauthenticated"]]
+
+
+SITE = {
+    "sendmail.mc": (
+        "MAILER_DEFINITIONS\n",
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\nMAILER_DEFINITIONS\n",
+        "MAILER(`cyrusv2')dnl\ninclude(`/etc/mail/sasl/sasl.m4')dnl\n"
+        "define(`LOCAL_RELAY', `old.example.org')dnl\n",
+    ),
+    "submit.mc": (
+        "FEATURE(`msp'",
+        "define(`SMART_HOST', `old.example.org')dnl\nFEATURE(`msp'",
+        "include(`/etc/mail/sasl/sasl.m4')dnl\ndefine(`SMART_HOST', `old.example.org')dnl",
+    ),
+}
+CFS = ("sendmail.cf", "submit.cf")
+
+
+@pytest.fixture
+def site(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Give a host that had cyrusv2 for local mail, a smart host, and defines behind MAILER."""
+    stock(call)
+    before = {name: (recipe.MAIL / name).read_bytes() for name in (*SITE, *CFS)}
+    for name, (anchor, instead, behind) in SITE.items():
+        text = (recipe.MAIL / name).read_text("latin-1")
+        assert anchor in text
+        (recipe.MAIL / name).write_text(text.replace(anchor, instead) + behind, "latin-1")
+    pristine.run("make", "-C", str(recipe.MAIL))
+    yield call
+    stock(call)
+    for name, data in before.items():
+        (recipe.MAIL / name).write_bytes(data)
+
+
+def test_a_site_with_its_own_local_mailer_smart_host_and_late_defines(
+    site: Callable[..., Any],
+) -> None:
+    theirs = {name: (recipe.MAIL / name).read_bytes() for name in (*SITE, *CFS)}
+    assert b"DSold.example.org\n" in theirs["submit.cf"]
+    assert b"$#cyrusv2 $: $1" in theirs["sendmail.cf"]
+    recipe.apply(site)
+    assert places("alice") == places("alice@localhost") == [["local"]] * 2
+    assert places("x@example.org") == [["relay"]] * 2
+    edited = {name: lines_that_count(name) for name in CFS}
+    pristine.run("touch", *(str(recipe.MAIL / name) for name in SITE))
+    pristine.run("systemctl", "restart", "sendmail.service")
+    assert {name: lines_that_count(name) for name in CFS} == edited
+    again = site("state.apply", "sendmail_james", pillar=recipe.pillar())
+    assert recipe.failures(again) == recipe.changes(again) == {}
+    assert places("x@example.org") == [["relay"]] * 2
+    stock(site)
+    assert {name: (recipe.MAIL / name).read_bytes() for name in theirs} == theirs
