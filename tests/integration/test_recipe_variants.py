@@ -153,17 +153,18 @@ CFS = ("sendmail.cf", "submit.cf")
 
 
 @pytest.fixture
-def site(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def site(shared_host: None, module_call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Give a host that had cyrusv2 for local mail, a smart host, and defines behind MAILER."""
-    stock(call)
+    recipe.usual_james()
+    stock(module_call)
     before = {name: (recipe.MAIL / name).read_bytes() for name in (*SITE, *CFS)}
     for name, (anchor, instead, behind) in SITE.items():
         text = (recipe.MAIL / name).read_text("latin-1")
         assert anchor in text
         (recipe.MAIL / name).write_text(text.replace(anchor, instead) + behind, "latin-1")
     pristine.run("make", "-C", str(recipe.MAIL))
-    yield call
-    stock(call)
+    yield module_call
+    stock(module_call)
     for name, data in before.items():
         (recipe.MAIL / name).write_bytes(data)
 

@@ -155,6 +155,10 @@ LOCAL_MAILERS = {
         "define(`CYRUSV2_MAILER_ARGS', `FILE /var/lib/imap/socket/lmtp')dnl\n",
         "MAILER(`cyrusv2')dnl\n",
     ),
+    "cyrusv2, local itself left to m4": (
+        "define(`confLOCAL_MAILER', `cyrusv2')dnl\nMAILER(`cyrusv2')dnl\nMAILER(`smtp')dnl\n",
+        None,
+    ),
     "cyrusv2, named late": (
         "",
         "MAILER(cyrusv2)dnl\ndefine(confLOCAL_MAILER, cyrusv2)\n",
@@ -201,7 +205,7 @@ LOCAL_MAILERS = {
     ),
     "mailers one by one": (
         "define(`confLOCAL_MAILER', `cyrusv2')dnl\nMAILER(`smtp')dnl\n"
-        "MODIFY_MAILER_FLAGS(`CYRUSV2', `-z')dnl\nMAILER(`cyrusv2')dnl\n",
+        "MODIFY_MAILER_FLAGS(`CYRUSV2', `-z')dnl\nMAILER(`cyrusv2')dnl\nMAILER(`local')dnl\n",
         None,
     ),
 }
@@ -266,10 +270,9 @@ def variants(tree: Tree) -> dict[str, bytes]:
     for name, text in LATE.items():
         found[name] = mta + text.encode().replace(b"SASL", b"`%b'" % sasl)
     for name, (before, behind) in LOCAL_MAILERS.items():
-        mailers = before.encode() + MAILERS + (behind or "").encode()
-        if behind is None:
-            mailers = before.encode() + MAILERS.replace(b"MAILER(`smtp')dnl\n", b"")
-        found[name] = mta.replace(MAILERS, mailers)
+        # None: all MAILER lines are among those before
+        usual = b"" if behind is None else MAILERS + behind.encode()
+        found[name] = mta.replace(MAILERS, before.encode() + usual)
     for name, (before, behind) in SUBMISSIONS.items():
         lines = before.encode() + MSP + b"\n" + behind.encode()
         found[name] = msp.replace(MSP + b"\n", lines.replace(b"SASL", b"`%b'" % sasl))

@@ -100,6 +100,20 @@ def why_not_james(
     return None
 
 
+def cures(reasons: Sequence[str]) -> list[str]:
+    """Say what to do about these reasons; empty where they say it themselves."""
+    found = [cure for words, cure in _CURES.items() if any(words in one for one in reasons)]
+    return list(dict.fromkeys(found))
+
+
+_CURES = {
+    "it stays on this host": (
+        "names that are meant to stay local belong in pillar sendmail_james:relay:stay_local"
+    ),
+    "it goes": "look for what else the cf sends mail by: a mailertable, a rule of LOCAL_RULE_0",
+}
+
+
 def same_host(host: str) -> str:
     """Reduce a host to one spelling: no brackets, and one name for what localhost resolves to."""
     bare = host.strip("[]").lower().removeprefix("ipv6:").rstrip(".")

@@ -16,7 +16,7 @@ from james_client.files.candidate import Candidate
 from james_client.mta import ask, m4
 from james_client.mta.process import ProcessError
 from james_client.mta.reading import CfReading, reading, senders
-from james_client.mta.routes import routes, why_not_james
+from james_client.mta.routes import cures, routes, why_not_james
 from james_client.mta.trace import Route
 from james_client.run import other_tools
 from james_client.run.doubts import doubts
@@ -183,10 +183,8 @@ def _prove_routes(cf_path: str, plan: Plan, title: str, seen: CfReading) -> None
     forms = address_forms(plan.settings)
     if wrong := _astray(cf_path, plan, forms, seen):
         said = "; ".join(f"{address}: {reason}" for address, reason in wrong.items())
-        raise RunError(
-            f"{title}: not every address reaches James: {said}. Names that are meant to stay "
-            "local belong in pillar sendmail_james:relay:stay_local"
-        )
+        todo = [f"{cure[0].upper()}{cure[1:]}" for cure in cures(list(wrong.values()))]
+        raise RunError(". ".join([f"{title}: not every address reaches James: {said}", *todo]))
 
 
 def prove_senders(cf_path: str, plan: Plan, title: str, seen: CfReading) -> str:

@@ -36,7 +36,6 @@ def test_a_local_mailer_that_has_the_flag_is_left_alone() -> None:
     [
         b"R$+\t$#Cyrusv2 $: $1\n",
         b"R$+  \t\t  $# Cyrusv2 $:$1\t\tregular local names\n",
-        b"R$+ \t$#Cyrusv2\n\t$: $1\n",
     ],
 )
 def test_the_local_mailer_is_the_one_that_the_rules_name(rules: bytes) -> None:

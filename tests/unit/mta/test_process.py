@@ -10,7 +10,7 @@ import pytest
 from james_client.mta.ask import copy_of, version
 from james_client.mta.process import ProcessError, run, stranger, words
 from james_client.mta.reading import ListedMailer
-from james_client.mta.routes import routes, why_not_james
+from james_client.mta.routes import cures, routes, why_not_james
 from james_client.mta.trace import Route
 from mta_world import wait_for_end
 
@@ -170,6 +170,24 @@ def test_a_name_kept_local_that_leaves_all_the_same_does_not_reach_james():
     """James would be handed @root@localhost, which is nobody's address."""
     route = Route("root", "esmtp", "localhost", "@root@localhost", via=("pop @root",))
     assert "flag @ of the local mailer" in (why_not_james(route, Relay(), MAILERS) or "")
+
+
+@pytest.mark.parametrize(
+    ("mailer", "host", "words"),
+    [
+        ("local", "", "sendmail_james:relay:stay_local"),
+        ("esmtp", "example.org", "a mailertable"),
+        ("relay", "localhost", "a mailertable"),
+        ("gone", "localhost", ""),
+    ],
+)
+def test_only_what_stays_local_is_told_how_to_stay_so(mailer, host, words):
+    """A name that leaves for elsewhere is no name that is meant to stay."""
+    why = why_not_james(Route("a", mailer, host, "a"), Relay(), MAILERS)
+    said = " ".join(cures([why or ""]))
+    assert words in said
+    assert ("stay_local" in said) is (mailer == "local")
+    assert bool(said) is bool(words)
 
 
 def test_a_refused_address_does_not_reach_james():

@@ -233,6 +233,20 @@ def test_the_hosts_own_cf_edited_alone_is_kept_by_the_next_run(host: Host) -> No
     assert b"F=mDFMuXak0" in host.path("sendmail.cf").read_bytes()
 
 
+def test_a_smart_host_and_a_local_mailer_that_were_taken_over_come_back(host: Host) -> None:
+    host.edit("sendmail.cf", lambda data: data.replace(b"F=lsDFMAw5", b"F=lsDFMAw"))
+    host.edit("submit.cf", lambda data: data.replace(b"\nDS\n", b"\nDSsmart.example.com\n"))
+    host.edit("submit.mc", lambda data: b"define(`SMART_HOST', `smart.example.com')dnl\n" + data)
+    host.edit("sendmail.mc", lambda data: data + b"define(`LOCAL_RELAY', `late.example.com')dnl")
+    host.run(host.settings())
+    assert b"F=lsDFMAw5" in host.path("sendmail.cf").read_bytes()
+    assert b"\nDS\n" in host.path("submit.cf").read_bytes()
+    host.run(host.settings(relay={"mailer": "relay"}))
+    assert b"F=lsDFMAw5" in host.path("sendmail.cf").read_bytes()
+    host.clean()
+    assert host.files() == host.theirs
+
+
 def test_a_new_password_takes_the_place_of_the_old(host: Host) -> None:
     host.run(host.settings(auth={}))
     old = host.path("auth").read_bytes()
