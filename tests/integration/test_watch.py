@@ -72,13 +72,36 @@ def test_without_a_minion_the_state_says_that_nobody_watches(applied: Callable[.
     assert watch_only(applied)["changes"]["schedule"]["new"] is None
 
 
+def exit_code(minion: Any) -> tuple[int, str]:
+    """Call the check as docs/monitoring.md has Nagios call it; give its exit code and its line."""
+    options = ("--log-level=quiet", "--out=txt", "--retcode-passthrough")
+    command = [SALT / "salt-call", "--config-dir", minion.config_dir, *options, *CHECK.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout
+
+
+def test_nagios_gets_its_line_and_its_exit_code(applied: Callable[..., Any], minion: Any) -> None:
+    assert exit_code(minion)[0] == 0
+    james.stop()
+    code, said = exit_code(minion)
+    recipe.usual_james()
+    assert code == 2
+    assert re.match(r"local: CRITICAL - .* \| .*\bwaiting=\d+;", said), said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_papers_nagios_line_is_the_one_that_was_tried() -> None:
+    paper = (Path(__file__).resolve().parents[2] / "docs/monitoring.md").read_text()
+    wanted = f"salt-call --local --log-level=quiet --out=txt --retcode-passthrough {CHECK}"
+    assert paper.count(wanted) == 2
+
+
 def test_the_schedule_tells_what_happens_and_a_new_wish_and_clean_end_it(
     applied: Callable[..., Any], daemon: None
 ) -> None:
     would = applied(
         "state.apply", "sendmail_james.watch", "test=True", pillar=recipe.pillar(watch=WATCH)
     )
-    assert jobs(applied) == set()
     assert watch_only(applied, **WATCH)["changes"] == recipe.changes(would)[WATCHED]
     assert watch_only(applied, **WATCH)["changes"] == {}
     assert jobs(applied) == {JOB}
@@ -100,29 +123,3 @@ def test_the_schedule_tells_what_happens_and_a_new_wish_and_clean_end_it(
     recipe.apply(applied, "sendmail_james.clean", watch=WATCH)
     assert jobs(applied) == set()
     assert sorted(FOLDER.iterdir()) == [OTHER]
-
-
-def exit_code(minion: Any, pillar: dict[str, Any], call: Callable[..., Any]) -> tuple[int, str]:
-    """Call the check as docs/monitoring.md has Nagios call it; give its exit code and its line."""
-    call("test.ping", pillar=pillar)
-    options = ("--log-level=quiet", "--out=txt", "--retcode-passthrough")
-    command = [SALT / "salt-call", "--config-dir", minion.config_dir, *options, *CHECK.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    return done.returncode, done.stdout
-
-
-def test_nagios_gets_its_line_and_its_exit_code(applied: Callable[..., Any], minion: Any) -> None:
-    recipe.apply(applied)
-    assert exit_code(minion, recipe.pillar(), applied)[0] == 0
-    james.stop()
-    code, said = exit_code(minion, recipe.pillar(), applied)
-    recipe.usual_james()
-    assert code == 2
-    assert re.match(r"local: CRITICAL - .* \| .*\bwaiting=\d+;", said), said
-    assert len(said.splitlines()) == 1
-
-
-def test_the_papers_nagios_line_is_the_one_that_was_tried() -> None:
-    paper = (Path(__file__).resolve().parents[2] / "docs/monitoring.md").read_text()
-    wanted = f"salt-call --local --log-level=quiet --out=txt --retcode-passthrough {CHECK}"
-    assert paper.count(wanted) == 2

@@ -46,7 +46,7 @@ def status(plan: Plan, mistakes: Sequence[str] = (), *, verbose: bool = False) -
         page |= {title: _part(look, plan) for title, look in PARTS.items()}
     elif moves := _part(moving.still_to_move, plan):
         said = moves if isinstance(moves, str) else ", ".join(moves)
-        page[MOVES] = f"{said} (docs/moving.md)"
+        page[MOVES] = f"docs/moving.md: {said}"
     return page
 
 
