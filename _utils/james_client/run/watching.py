@@ -1,7 +1,7 @@
 """Have the host watched as the pillar says: Salt's schedule, and what is left of earlier wishes.
 
-What is ours is known by itself: the schedule's job by its name, a textfile by a note of its path
-and by its first line.
+What is ours is noted before it is made: that there is a job, and the textfile's path. A textfile
+is known by its first line, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MARK = b"# Written by sendmail_james.watch at each check.\n"
 JOB = "sendmail_james_watch"
 TOLD = "watch-told"
 """Name of the note on what an event has told last."""
-_TEXTFILES = "watch-textfiles"
+_TEXTFILES, _SCHEDULED = "watch-textfiles", "watch-scheduled"
 Functions = Mapping[str, Callable[..., Any]]
 
 
@@ -42,7 +42,7 @@ def keep(plan: Plan, functions: Functions, *, test: bool) -> dict[str, Any]:
         report.check(watch.textfile, MARK)
     job = _job(plan)
     runs = job is None or _minion_runs(functions)
-    changes = _schedule(functions, job, online=runs, test=test)
+    changes = _schedule(plan, functions, job, online=runs, test=test)
     if job and runs and not test:
         # A job of the schedule sees the pillar that the minion has in memory.
         functions["saltutil.refresh_pillar"]()
@@ -63,7 +63,7 @@ def keep(plan: Plan, functions: Functions, *, test: bool) -> dict[str, Any]:
 
 def take_back(plan: Plan, functions: Functions, *, test: bool) -> Changes:
     """Take the schedule's job and the textfile away; return what that changes."""
-    changes = _schedule(functions, None, online=True, test=test)
+    changes = _schedule(plan, functions, None, online=False, test=test)
     changes |= _sweep(plan, [], test=test)
     if not test:
         Path(plan.platform.state_dir, TOLD).unlink(missing_ok=True)
@@ -148,24 +148,32 @@ def _minion_runs(functions: Functions) -> bool:
 
 
 def _schedule(
-    functions: Functions, job: dict[str, Any] | None, *, online: bool, test: bool
+    plan: Plan, functions: Functions, job: dict[str, Any] | None, *, online: bool, test: bool
 ) -> Changes:
-    """Have our job, or none, in Salt's schedule: the running minion's, and the one it will load."""
-    listed = functions["schedule.list"]
+    """Have our job, or none, in Salt's schedule: the running minion's, and the one it will load.
+
+    online
+        whether a minion runs; not known, and asked, where no job is wanted
+    """
+    made = Path(plan.platform.state_dir, _SCHEDULED)
     if job is None:
-        # The file is enough to know: without our job in it no minion need be asked.
-        if JOB not in listed(show_all=True, return_yaml=False, offline=True):
+        if not made.exists():
             return {}
         online = _minion_runs(functions)
-    found = listed(show_all=True, return_yaml=False, offline=not online).get(JOB)
+    listed = functions["schedule.list"](show_all=True, return_yaml=False, offline=not online)
+    found = listed.get(JOB)
     wanted = job and {**functions["schedule.build_schedule_item"](JOB, **job), "enabled": True}
+    if not test:
+        if job:
+            state_file(plan, _SCHEDULED).touch(mode=0o600)
+        if found and found != wanted:
+            _took(functions["schedule.delete"](JOB, offline=not online))
+        if job and found != wanted:
+            _took(functions["schedule.add"](JOB, offline=not online, **job))
+        if not job:
+            made.unlink()
     if found == wanted:
         return {}
-    if not test:
-        if found:
-            _took(functions["schedule.delete"](JOB, offline=not online))
-        if job:
-            _took(functions["schedule.add"](JOB, offline=not online, **job))
     return {"schedule": {"old": _in_words(found), "new": _in_words(wanted)}}
 
 

@@ -26,7 +26,7 @@ class FakeSchedule(dict[str, Any]):
             {
                 "event.fire": self.fire,
                 "saltutil.refresh_pillar": self.refresh,
-                "schedule.list": lambda **_: dict(self.jobs),
+                "schedule.list": self.list_,
                 "schedule.build_schedule_item": lambda name, **job: {"name": name, **job},
                 "schedule.add": self.add,
                 "schedule.delete": self.delete,
@@ -36,6 +36,10 @@ class FakeSchedule(dict[str, Any]):
     def fire(self, *_: Any) -> bool:
         self.asked += 1
         return self.runs
+
+    def list_(self, **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        return dict(self.jobs)
 
     def refresh(self) -> None:
         self.refreshed += 1
@@ -59,7 +63,7 @@ def asking(folder: Path, name: str = "a.prom", every: str = "1m") -> Plan:
     return plan(folder, every=every, textfile=str(folder / name))
 
 
-def test_nothing_wanted_is_nothing_done_and_no_minion_asked(tmp_path: Path) -> None:
+def test_nothing_wanted_is_nothing_done_and_salt_is_not_asked(tmp_path: Path) -> None:
     salt = FakeSchedule()
     assert keep(plan(tmp_path), salt, test=False)["changes"] == {}
     assert take_back(plan(tmp_path), salt, test=False) == {}
