@@ -21,7 +21,8 @@ test-releases: bootstrap
 	@$(SUPPORT)/run_tests.py $(RELEASES) -- $(ARGS)
 
 # Long forms of tests that `make test` has in short; what they showed is in docs/reliability.md.
-campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/test_safety_kill.py
+campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/test_safety_kill.py \
+    tests/integration/test_rotation.py
 campaign-mail: TESTS = tests/integration/test_safety_james.py
 campaign-machine: TESTS = tests/unit/run/test_whole_machine.py
 campaign-kill campaign-mail campaign-machine: bootstrap

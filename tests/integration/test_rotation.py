@@ -2,7 +2,7 @@
 A new password comes to James and to the host while mail flows: all of it arrives once, logged in.
 
 Rotations are killed by strace as they enter a system call, those that talk to James and those that
-change a file; by default at two dozen of them, with ``CAMPAIGN=1`` in the environment at every one.
+change a file; by default at a dozen of them, with ``CAMPAIGN=1`` in the environment at every one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from support.squatter import squatter
 from test_safety_kill import Point, points
 
 CAMPAIGN = bool(os.environ.get("CAMPAIGN"))
-KILLS = 24
+KILLS = 14
 BEGAN = time.time()  # no file that is older can hold a password of these tests
 ROTATE, HIGHSTATE = ("sendmail_james.rotate",), ("state.apply", "sendmail_james")
 GATE = (rotation, "agree")  # what comes before has only read
@@ -52,7 +52,7 @@ CHOSEN = (
 LIVE, ACCOUNT = "The configuration is proved and live", "James takes mail from sendmail's account"
 WAITS = "James has not authenticated us"
 ADDRESSES = ("alice", "bob@localhost", f"alice@{recipe.FQDN}", "bob@example.org")
-ELSEWHERE = ("/var/cache", "/var/lib/james", "/var/tmp/pycache")  # Salt's, James's, Python's
+ELSEWHERE = ("/var/cache", "/var/lib/james")  # Salt's, James's
 
 
 def pillar(password: str, **account: Any) -> dict[str, Any]:
@@ -236,11 +236,11 @@ def test_no_kill_loses_doubles_or_bounces_mail(host: Host, tmp_path: Path) -> No
                 james.wait_for(lambda: waits(extra[-1]), what="a reason to wait")
             assert_next_run_ends_it(host, (ROTATE, HIGHSTATE)[number % 2], old, new)
             old = new
-        james.wait_for(lambda: len(sent()) >= 200, what="200 messages")
+        james.wait_for(lambda: len(sent()) >= 100, what="100 messages")
     assert_each_once(sent() + extra)
     assert litter(before) == []
     print(f"{kills} kills; {dict(states)}; {len(sent() + extra)} messages, each arrived once")
-    assert kills >= 20
+    assert kills >= 12
     assert len(states) >= 4, states  # both old, James new, one file new, all new
 
 
