@@ -25,6 +25,8 @@ WISH = Wish(
     queue_only=True,
     authenticated=True,
     binary=talk_target.SENDMAIL,
+    timeout=300,  # a busy machine is slow, and not at fault
+    runner_timeout=120,
 )
 PASSWORD = Secret(talk_target.PASSWORD)
 DEAD = (Path("/root/dead.letter"), Path("/var/lib/sendmail/dead.letter"))
@@ -53,7 +55,7 @@ def look(wish: Wish = WISH, *, webadmin: bool = True) -> dict:
     dead = [path.read_bytes() if path.exists() else b"" for path in DEAD]
     server = WebAdmin(james.WEBADMIN) if webadmin else None
     report = james.wait_for(
-        lambda: seen_whole(send(wish, server, [PASSWORD])), 150, "all dialogues"
+        lambda: seen_whole(send(wish, server, [PASSWORD])), what="all dialogues"
     )
     for cf in (WISH.cf, WISH.msp):
         assert talk_target.listing(cf).total == 0
