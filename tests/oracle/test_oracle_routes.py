@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from james_client.cf.localaddr import asking_mailers
 from james_client.cf.text import Cf
-from james_client.mta import ask
+from james_client.mta.reading import reading
 from james_client.mta.routes import routes, why_not_james
 
 from oracle.m4 import RELAY, Tree, Wishes, apply
@@ -28,7 +28,7 @@ class Asked:
     def lost(self, cf: bytes, addresses: Sequence[str]) -> dict[str, str]:
         """Give the addresses that do not reach James, with the reason."""
         self.path.write_bytes(cf)
-        mailers = ask.mailers(self.path, binary=self.binary)
+        mailers = reading(self.path, binary=self.binary).mailers
         msp = Cf(cf).is_msp
         found = routes(self.path, addresses, binary=self.binary)
         why = {one.address: why_not_james(one, RELAY, mailers, msp=msp) for one in found}
