@@ -125,8 +125,8 @@ def _failed(plan: Plan, what: str, since: float) -> NoReturn:
 def read_units(plan: Plan, functions: Functions) -> None:
     """Have systemd read its units anew where a knob is one of their files.
 
-    Salt does that by itself only where `systemctl status` says on its standard output that a unit
-    has changed, and it says so elsewhere.
+    Salt asks `systemctl status` for that, on its standard output: systemd tells of a changed
+    drop-in on standard error, and does not notice a new folder of drop-ins at all.
     """
     has_units = any(_UNITS in knob.file for knob in plan.platform.knobs)
     if has_units and "service.systemctl_reload" in functions:
