@@ -75,6 +75,9 @@ BEFORE = {
     "flags without X": "MODIFY_MAILER_FLAGS(`ESMTP', `-X')dnl",
     "own flags": "MODIFY_MAILER_FLAGS(`ESMTP', `mDFMua')dnl",
     "own flags, k first": "MODIFY_MAILER_FLAGS(`ESMTP', `kmDFMua')dnl",
+    "flags twice": "define(`SMTP_MAILER_FLAGS', `mDe')dnl\n"
+    "define(`_DEF_LOCAL_MAILER_FLAGS', `lsDFMA')dnl\n"
+    "define(`LOCAL_MAILER_FLAGS', `lsDFMAw:/|@qPrmn9')dnl",
     "flags of all SMTP mailers": "define(`SMTP_MAILER_FLAGS', `e')dnl",
     "port of esmtp": "define(`ESMTP_MAILER_ARGS', `TCP $h 26')dnl",
     "port of relay": "define(`RELAY_MAILER_ARGS', `TCP $h 587')dnl",

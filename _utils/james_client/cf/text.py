@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 from james_client.cf.options import OPTIONS, Option, meant
 from james_client.errors import FaultError
@@ -104,6 +105,15 @@ def _without_comments(body: bytes) -> bytes:
 def _only(flags: bytes, wanted: str) -> bytes:
     """Leave out the flags that are not wanted."""
     return bytes(flag for flag in flags if chr(flag) in wanted or chr(flag).isspace())
+
+
+def _more(flags: bytes, wanted: str) -> bytes:
+    """Give the flags that are wanted; up to the first that changes all stay as they are written."""
+    once = bytes(dict.fromkeys(flags))
+    pairs = zip(once, wanted.encode(), strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    kept = flags[: flags.index(once[same])] if same < len(once) else flags
+    return kept + wanted.encode()[same:]
 
 
 def _ending(entry: bytes) -> bytes:
@@ -318,7 +328,7 @@ class Cf:
             raise CfError(
                 f"mailer {name!r}: expected a field {key}=, found none", self.line_of(index)
             )
-        texts = [value.encode()]
+        texts = [_more(body[slice(*places[-1])], value) if key == "F" else value.encode()]
         if key == "F" and len(places) > 1:
             above = [_only(body[start:stop], value) for start, stop in places[:-1]]
             missing = [flag for flag in value if flag.encode() not in b"".join(above)]
