@@ -64,6 +64,12 @@ def _plan(cf: str | None = None) -> Plan:
     return plan if cf is None else plan.for_one(cf)
 
 
+def _exit_code(wrong: bool) -> None:
+    """Exit with 1 where something is wrong: what monitors, scripts and orchestrations see."""
+    if wrong:
+        __context__["retcode"] = 1
+
+
 def _apply(command: str, cf: str | None, test: bool) -> HostChanges:
     """Take one step alone: edit, prove, put in place."""
     plan = _plan(cf)
@@ -173,14 +179,17 @@ def drift() -> HostChanges:
 
     Returns ``{path: {thing: {"old": …, "new": …}}}``: what a highstate would change. A file that
     no step has words for is told as ``file``, with a diff; a restart that is owed, a stray daemon
-    or queue runner and a service that does not start at boot under ``sendmail``.
+    or queue runner and a service that does not start at boot under ``sendmail``. The exit code is 1
+    where there is any.
 
     .. code-block:: bash
 
         salt-call sendmail_james.drift
     """
     plan = _plan()
-    return whole.drift(plan) | service.drift(plan, __salt__)
+    found = whole.drift(plan) | service.drift(plan, __salt__)
+    _exit_code(bool(found))
+    return found
 
 
 @_command
@@ -223,13 +232,16 @@ def probe() -> dict[str, Any]:
     """Send the how-to's test messages as root and as a user, and say what James answered.
 
     Returns a report per message: address, sent by, route, the dialogue without its AUTH,
-    authenticated, outcome. Takes up to two minutes; leaves nothing in a queue.
+    authenticated, outcome. Takes up to two minutes; leaves nothing in a queue. The exit code is 1
+    where something is wrong.
 
     .. code-block:: bash
 
         salt-call sendmail_james.probe
     """
-    return test_messages.probe(_plan())
+    report = test_messages.probe(_plan())
+    _exit_code(bool(report["wrong"]))
+    return report
 
 
 @_command
@@ -241,13 +253,15 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
     test
         say what would be created and create nothing
 
-    Nothing is sent: AUTH, MAIL, RCPT, RSET.
+    Nothing is sent: AUTH, MAIL, RCPT, RSET. The exit code is 1 where James does not do as wanted.
 
     .. code-block:: bash
 
         salt-call sendmail_james.account create=True
     """
-    return account_report.account(_plan(), make=create, test=test)
+    report = account_report.account(_plan(), make=create, test=test)
+    _exit_code(account_report.is_wrong(report))
+    return report
 
 
 @_command
@@ -283,8 +297,7 @@ def preflight() -> dict[str, Any]:
         salt-call sendmail_james.preflight
     """
     report = what_james_allows.preflight(_plan())
-    if report["wrong"]:
-        __context__["retcode"] = 1
+    _exit_code(bool(report["wrong"]))
     return report
 
 
@@ -299,7 +312,8 @@ def check(perfdata: bool = False) -> str:
 
     .. code-block:: bash
 
-        salt-call --retcode-passthrough sendmail_james.check
+        salt-call sendmail_james.check
+        salt-call --retcode-passthrough sendmail_james.check perfdata=True
     """
     try:
         line, retcode = _check(perfdata)

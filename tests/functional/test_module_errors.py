@@ -17,6 +17,7 @@ GIVEN = {"restore": ("000001-20260101T000000Z",)}
 
 MODULES = names("_modules")
 STATES = names("_states")
+LOOKS = {"check", "status"}  # what shows a host whatever the pillar says
 BROKEN = {"relay": {"port": 0}}
 MISTAKE = "sendmail_james:relay:port: expected"
 FAULTS: dict[type[Exception], type[Exception]] = {
@@ -56,11 +57,28 @@ def test_the_walk_finds_all() -> None:
     assert {"queue_only", "live", "running", "delivers", "restored", "installed"} <= {*STATES}
 
 
-@pytest.mark.parametrize("function", MODULES)
+@pytest.mark.parametrize("function", sorted({*MODULES} - LOOKS))
 def test_a_mistake_in_the_pillar_is_the_callers(load: Callable[..., Any], function: str) -> None:
     with pytest.raises(SaltInvocationError, match=MISTAKE) as caught:
         call(load(BROKEN), function)
     assert caught.value.__cause__ is None
+
+
+def test_a_check_that_cannot_be_made_is_unknown_and_no_exception(
+    load: Callable[..., Any],
+) -> None:
+    for error in FAULTS:
+        run = failing(load(), error)
+        assert call(run, "check") == "UNKNOWN - the disk is on fire"
+
+
+def test_a_mistake_in_the_pillar_is_told_by_what_looks(load: Callable[..., Any]) -> None:
+    run = load(BROKEN)
+    assert call(run, "check").startswith(f"CRITICAL - {MISTAKE}")
+    page = call(run, "status")
+    assert page["verdict"] == "CRITICAL"
+    assert page["wrong"][0].startswith(f"CRITICAL pillar-mistake: {MISTAKE}")
+    assert page["next"] == "sendmail_james:relay:port"
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -73,7 +91,7 @@ def test_a_mistake_in_the_pillar_fails_a_state(
 
 
 @pytest.mark.parametrize(("error", "salts"), FAULTS.items(), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("function", MODULES)
+@pytest.mark.parametrize("function", sorted({*MODULES} - {"check"}))
 def test_each_kind_of_error_has_its_own_of_salts(
     load: Callable[..., Any], function: str, error: type[Exception], salts: type[Exception]
 ) -> None:

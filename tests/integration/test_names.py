@@ -37,7 +37,9 @@ def shown(result: Any) -> dict[str, Any]:
 
 def page(call: Call) -> dict[str, Any]:
     """Give the status page."""
-    found: dict[str, Any] = call("sendmail_james.status", pillar=recipe.pillar()).data
+    found: dict[str, Any] = call(
+        "sendmail_james.status", "verbose=True", pillar=recipe.pillar()
+    ).data
     return found
 
 

@@ -112,7 +112,7 @@ def test_without_the_block_a_rebuild_undoes_it_and_the_next_run_does_it_again(ap
         Path(mc).write_bytes(pristine.COPY.joinpath(mc[1:]).read_bytes())
     assert world.apply(applied, pillar=pillar) == {}
 
-    page = applied("sendmail_james.status").data
+    page = applied("sendmail_james.status", "verbose=True").data
     told = " ".join(page["after a rebuild"].values())
     assert "smart host" in told and "authinfo" in told, page
     assert any("a rebuild of /etc/mail/sendmail.cf would lose" in one for one in page["wrong"])

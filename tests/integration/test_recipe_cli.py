@@ -101,9 +101,11 @@ def test_an_account_is_created_when_asked_and_not_in_test_mode(salt: Call) -> No
 
 def test_account_names_the_james_setting_that_is_in_the_way(salt: Call) -> None:
     recipe.new_james(verify_identity=True)
-    checks = given(salt("account"))["checks"]
+    found = salt("account")
     recipe.usual_james()
+    checks = found.data["checks"]
     assert any("verifyIdentity" in said for said in checks.values()), checks
+    assert found.returncode == 1
 
 
 def test_the_probe_finds_nothing_wrong_and_leaves_nothing(salt: Call) -> None:
@@ -116,19 +118,21 @@ def test_the_probe_finds_nothing_wrong_and_leaves_nothing(salt: Call) -> None:
     assert recipe.queue_files() == []
 
 
-def test_status_is_one_page_with_nothing_wrong(salt: Call) -> None:
-    page = given(salt("status"))
-    assert page["wrong"] == []
-    assert page["next"] == "nothing to do"
+def test_status_is_a_few_lines_with_nothing_wrong_and_shows_all_when_asked(salt: Call) -> None:
+    short = {"verdict": "OK", "wrong": [], "next": "nothing to do"}
+    assert given(salt("status")) == short
+    page = given(salt("status", "verbose=True"))
+    assert {key: page[key] for key in short} == short
     assert page["listeners"] == {"127.0.0.1:25": "java"}
     assert page["queue runners"] == {"queue": True, "programs' queue": True}
 
 
 def test_drift_is_empty_until_pillar_or_host_differ(salt: Call) -> None:
     assert given(salt("drift")) == {}
-    assert CF in given(salt("drift", relay={"port": 525}))
+    other = salt("drift", relay={"port": 525})
+    assert (CF in other.data, other.returncode) == (True, 1)
     aside = Path("/etc/mail/james-auth-info").rename("/etc/mail/aside")
-    assert "/etc/mail/james-auth-info" in given(salt("drift"))
+    assert "/etc/mail/james-auth-info" in salt("drift").data
     aside.rename("/etc/mail/james-auth-info")
     assert given(salt("drift")) == {}
 
@@ -189,9 +193,12 @@ def test_what_cannot_be_done_is_said_in_plain_words(
     assert recipe.digest("/etc") == before
 
 
-def test_a_james_that_is_down_is_said_in_plain_words(salt: Call) -> None:
+def test_a_james_that_is_down_is_said_in_plain_words(salt: Call, module_call: Call) -> None:
     james.stop()
     assert "nothing listens on port 25: James is down" in refusal(salt("account"))
-    page = given(salt("status"))
-    assert any("James" in wrong for wrong in page["wrong"])
+    down = {one: salt(one) for one in ("check", "status")}
+    passed = module_call("--retcode-passthrough", "sendmail_james.check")
     recipe.new_james()
+    assert [one.returncode for one in (*down.values(), passed)] == [1, 1, 2]
+    assert all("systemctl restart james" in str(one.data) for one in down.values()), down
+    assert given(salt("check")).startswith("OK - ")

@@ -93,6 +93,20 @@ def test_the_papers_reactor_heals_a_runner_that_has_gone(
     james.wait_for(well, 60, "a host that is well")
 
 
+def test_the_verdict_reaches_the_masters_exit_code(master: Any, client: Any, first: Any) -> None:
+    def check() -> Any:
+        return master.salt_cli(timeout=60).run("sendmail_james.check", minion_tgt=client.id)
+
+    well = check()
+    assert (well.returncode, well.data[:5]) == (0, "OK - "), well
+    owed = Path("/var/lib/sendmail_james/restart-pending")
+    owed.touch()
+    ill = check()
+    owed.unlink()
+    assert ill.returncode
+    assert "CRITICAL - " in ill.stdout
+
+
 def kept(master: Any, client: Any) -> list[Path]:
     """Give the files of the job cache, of the minion's cache and of both logs."""
     places = [Path(master.config["cachedir"], "jobs"), Path(client.config["cachedir"])]

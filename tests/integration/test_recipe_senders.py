@@ -131,11 +131,9 @@ def test_old_mail_waits_as_long_as_the_pillar_says(call: Callable[..., Any]) -> 
         age(message, 6.01)
     left = reported("Warning: could not send message for past 1 day")
     assert set(waiting) < left.keys()
-    page = call("sendmail_james.status").data
+    page = call("sendmail_james.status", "verbose=True").data
     for queue in ("queue", "programs' queue"):
         assert page["waiting"][queue]["oldest"] == "waits 6 d, returned to its sender in 3 d 23 h"
-        said = [one for one in page["wrong"] if one.startswith(f"{queue}: 2 messages wait")]
-        assert "oldest waits 6 d, returned to its sender in 3 d 23 h" in said[0]
     assert run_queues().keys() == left.keys(), "one warning only"
     for message in waiting:
         age(message, 10.01)

@@ -25,7 +25,7 @@ LOOKS = ("status", "dry run", "one step", "way back")
 def looking(call: Callable[..., Any], how: str) -> Any:
     """Have the formula read and prove the host's configuration, in one of its ways."""
     if how == "status":
-        return call("sendmail_james.status")
+        return call("sendmail_james.status", "verbose=True")
     if how == "dry run":
         return call("state.apply", world.STEPS, "test=True")
     if how == "one step":
@@ -102,20 +102,22 @@ def test_a_cf_that_is_not_roots_is_not_read_as_root(host: Any, how: str) -> None
 
 
 def test_what_m4_may_not_read_is_named(host: Any) -> None:
-    assert host("sendmail_james.status").data["after a rebuild"] == {
+    assert host("sendmail_james.status", "verbose=True").data["after a rebuild"] == {
         str(CF): "the same",
         str(world.MSP_CF): "the same",
     }, "what Debian includes only its group may read"
     shutil.chown(INCLUDED, "root", "root")
     INCLUDED.chmod(0o600)
-    said = host("sendmail_james.status").data["after a rebuild"]
+    said = host("sendmail_james.status", "verbose=True").data["after a rebuild"]
     assert f"{INCLUDED} is 0600 root:root, but m4 must not run as root" in said
     assert "for all, or for group smmsp" in said and "Permission denied" in said
 
 
 def test_an_mc_that_its_group_alone_may_read_is_built(host: Any) -> None:
     MC.chmod(0o600)
-    assert host("sendmail_james.status").data["after a rebuild"][str(CF)] == "the same"
+    assert (
+        host("sendmail_james.status", "verbose=True").data["after a rebuild"][str(CF)] == "the same"
+    )
 
 
 def test_what_smmsp_links_to_is_not_removed_from_the_queue(host: Any) -> None:
@@ -153,9 +155,9 @@ def test_processes_that_call_themselves_runners_are_not_believed(
         argv += [f'exec -a "sendmail: {title} for /var/spool/mqueue" {fake} 300']
         started.append(subprocess.Popen(argv))
     james.wait_for(lambda: len(runners()) == len(started), what="the fakes")
-    page = host("sendmail_james.status").data
+    page = host("sendmail_james.status", "verbose=True").data
     assert page["queue runners"] == {"queue": False, "programs' queue": False}
-    assert "no queue runner lives" in page["wrong"]
+    assert any("no queue runner lives" in one for one in page["wrong"])
 
 
 def test_a_runner_that_outlives_the_restart_is_named(

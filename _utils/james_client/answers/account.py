@@ -40,6 +40,12 @@ def account(plan: Plan, *, make: bool, test: bool) -> dict[str, Any]:
     return report
 
 
+def is_wrong(report: dict[str, Any]) -> bool:
+    """Tell whether a report of `account` has anything that James does not do as wanted."""
+    refused = any(said.startswith("no, ") for said in report["checks"].values())
+    return refused or bool(report.get("unknown to James"))
+
+
 def present(plan: Plan, *, test: bool) -> dict[str, Any]:
     """Make sendmail's account what the pillar wants, and see that it works; return a state's words.
 

@@ -9,6 +9,7 @@ from james_client.run.plan import Plan
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Figure, Level, Verdict
 from james_client.verdict.judge import judge
+from james_client.verdict.words import duration
 
 UNKNOWN = 3
 """What a monitoring plugin's exit code is where it can't tell (Nagios plugin guidelines)."""
@@ -56,8 +57,12 @@ def level_of(verdict: Verdict) -> Level:
 
 
 def _well(verdict: Verdict) -> str:
-    waiting = sum(int(f.value) for name, f in verdict.figures.items() if name.endswith("waiting"))
-    return f"{waiting} messages on their way" if waiting else "nothing waits"
+    figures = verdict.figures
+    waiting = sum(int(one.value) for name, one in figures.items() if name.endswith("waiting"))
+    said = f"{waiting} messages on their way" if waiting else "nothing waits"
+    if last := figures.get("last_taken"):
+        said += f", James took the last {duration(last.value)} ago"
+    return said
 
 
 def numbers(figures: Mapping[str, Figure]) -> str:

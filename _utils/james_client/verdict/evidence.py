@@ -16,7 +16,8 @@ from james_client.james import account
 from james_client.james.dialogue import Login
 from james_client.james.pulse import Pulse, pulse
 from james_client.mta import processes
-from james_client.run import owed, proof, reach, service, whole
+from james_client.mta.attempts import Lately
+from james_client.run import mail_log, owed, proof, reach, service, whole
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.steps import credential_readers, read_credentials
@@ -113,9 +114,14 @@ class Evidence:
         return owed.is_owed(self.plan)
 
     @seen
-    def queues(self) -> list[queues.Waiting]:
+    def queues(self) -> list[queues.SeenQueue]:
         """Read the queues: sendmail's, then programs'."""
         return queues.look(self.plan, self.left * PATIENCE / 2)
+
+    @seen
+    def lately(self) -> Lately:
+        """Read from sendmail's log which message James took last, and which he refused."""
+        return mail_log.lately(self.plan)
 
     @seen
     def unread(self) -> unread.Unread:

@@ -10,6 +10,8 @@ from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.words import APPLY, some
 
+_STAYS = "sendmail_james:relay:stay_local, or take out what sends it elsewhere"
+
 
 def _mistakes(seen: Evidence) -> Iterator[Finding]:
     for said in seen.mistakes:
@@ -26,8 +28,10 @@ def _routes(seen: Evidence) -> Iterator[Finding]:
     forms = proof.address_forms(seen.plan.settings)
     for path in seen.plan.cf_paths():
         lost = proof.lost(path, seen.plan, forms)
-        for address, why in lost.items():
-            yield Finding("routes", Level.CRITICAL, f"{address} by {path}: {why}", APPLY)
+        if lost:
+            said = some([f"{address} ({why})" for address, why in lost.items()])
+            said = f"{path} does not take to James {said}"
+            yield Finding("routes", Level.CRITICAL, said, _STAYS)
 
 
 FIRST = (
@@ -40,6 +44,6 @@ FIRST = (
     ),
 )
 CAUSES = (
-    Cause("drift", Level.WARNING, (), _drift),
+    Cause("drift", Level.WARNING, (), _drift, explains=("routes", "rebuild-would-lose")),
     Cause("routes", Level.CRITICAL, (), _routes, deep=True),
 )

@@ -15,6 +15,7 @@ from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.words import APPLY, some
 
+_CARRY = "salt-call sendmail_james.aliases carry=True"
 _PREFLIGHT = "salt-call sendmail_james.preflight"
 _CREATE = "salt-call sendmail_james.account create=True"
 
@@ -139,13 +140,14 @@ def _settings(seen: Evidence) -> Iterator[Finding]:
 def _names(seen: Evidence) -> Iterator[Finding]:
     if not seen.plan.settings.verify.names:
         return
-    found = seen.reach
-    for said in found.dying:
-        yield Finding("names-unknown", Level.CRITICAL, said, CURE)
+    account = seen.plan.settings.account
+    carries = account and (account.aliases == "carry" or account.people)
+    for said in seen.reach.dying:
+        yield Finding("names-unknown", Level.CRITICAL, said, _CARRY if carries else CURE)
 
 
 # What follows from a James to whom sendmail can't talk, or not as itself.
-_COMES_OF_IT = ("names-unknown", "james-settings", "queue-late", "queue-many")
+_COMES_OF_IT = ("names-unknown", "james-settings", "last-refused", "queue-late", "queue-many")
 ASKED_OF_JAMES = (
     "login-not-offered",
     "account-gone",

@@ -76,7 +76,7 @@ def _owed(seen: Evidence) -> Iterator[Finding]:
         yield Finding("restart-fails", Level.CRITICAL, said, f"mend that, then: {APPLY}")
         return
     said = "files went live and sendmail was not restarted yet"
-    yield Finding("restart-owed", Level.CRITICAL, said, seen.plan.platform.restart)
+    yield Finding("restart-owed", Level.CRITICAL, said, APPLY)
 
 
 def _old_runner(seen: Evidence) -> Iterator[Finding]:

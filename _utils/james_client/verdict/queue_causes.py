@@ -8,7 +8,7 @@ from james_client.mta.queue import Held
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
-from james_client.verdict.queues import Waiting
+from james_client.verdict.queues import SeenQueue
 from james_client.verdict.words import duration
 from james_client.wishes.checks import seconds
 
@@ -16,18 +16,18 @@ _NEAR = 0.25  # of its patience, when a message is close to its end
 _RUNS = 2  # that may be missed before a message is late, however small the thresholds are
 
 
-def thresholds(seen: Evidence, one: Waiting) -> tuple[int, int]:
+def thresholds(seen: Evidence, one: SeenQueue) -> tuple[int, int]:
     """Return after how many seconds the oldest message is late: warning, critical."""
     watch, least = seen.plan.settings.watch, _RUNS * one.interval
     return max(seconds(watch.oldest_warning), least), max(seconds(watch.oldest_critical), least)
 
 
-def _reason(one: Waiting) -> str:
+def _reason(one: SeenQueue) -> str:
     reasons = one.glimpse.reasons()
     return f", mostly for {next(iter(reasons))!r}" if reasons else ""
 
 
-def _left(one: Waiting, message: Held, now: float) -> tuple[float, float]:
+def _left(one: SeenQueue, message: Held, now: float) -> tuple[float, float]:
     """Return how long a message may still wait, and how long it might in all, in seconds."""
     limit = one.give_up[message.age.kind]
     return message.age.submitted + limit - now, limit
@@ -55,28 +55,42 @@ def _more(count: int) -> str:
     return f", and {count - 1} more soon" if count > 1 else ""
 
 
+def _level(value: float, warning: float, critical: float) -> Level:
+    """Return how bad a value is; a critical threshold below the other leaves no warning."""
+    if value >= critical:
+        return Level.CRITICAL
+    return Level.WARNING if value >= warning else Level.OK
+
+
 def _late(seen: Evidence) -> Iterator[Finding]:
     for one in seen.queues:
         warning, critical = thresholds(seen, one)
         for oldest in one.glimpse.read[:1]:
             age = seen.now - oldest.age.submitted
-            if age >= warning:
-                level = Level.CRITICAL if age >= critical else Level.WARNING
+            if level := _level(age, warning, critical):
                 said = f"{one.name}: the oldest message waits {duration(age)}, expected less than "
-                yield Finding("queue-late", level, said + duration(warning) + _reason(one), one.run)
+                said += duration(min(warning, critical)) + _reason(one)
+                yield Finding("queue-late", level, said, one.run)
 
 
 def _many(seen: Evidence) -> Iterator[Finding]:
     watch = seen.plan.settings.watch
     for one in seen.queues:
         total = one.glimpse.total
-        if total >= watch.count_warning:
-            level = Level.CRITICAL if total >= watch.count_critical else Level.WARNING
+        if level := _level(total, watch.count_warning, watch.count_critical):
             at_least = "" if one.glimpse.whole else "at least "
             said = f"{one.name}: {at_least}{total} messages wait, expected less than "
-            yield Finding(
-                "queue-many", level, f"{said}{watch.count_warning}{_reason(one)}", one.run
-            )
+            said += f"{min(watch.count_warning, watch.count_critical)}{_reason(one)}"
+            yield Finding("queue-many", level, said, one.run)
+
+
+def _refused_lately(seen: Evidence) -> Iterator[Finding]:
+    """Find a login that was refused last, while what waits is still to be tried again."""
+    found, waiting = seen.lately, [one for one in seen.queues if one.glimpse.total]
+    if waiting and found.refused and found.fails and found.refused.login:
+        ago = duration(seen.now - found.refused.time)
+        said = f"the login was refused {ago} ago, and James has taken no message since"
+        yield Finding("last-refused", Level.WARNING, said, waiting[0].run)
 
 
 def _dead_letters(seen: Evidence) -> Iterator[Finding]:
@@ -100,6 +114,7 @@ CAUSES = (
         explains=("queue-late",),
         symptom=True,
     ),
+    Cause("last-refused", Level.WARNING, (), _refused_lately, symptom=True),
     Cause("queue-late", Level.CRITICAL, (), _late, symptom=True),
     Cause("queue-many", Level.CRITICAL, (), _many, symptom=True),
     Cause(

@@ -18,7 +18,7 @@ _PATH = re.compile(r"[,\s]P[a-z]*\s*=\s*([^,\s]+)")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class SeenQueue:
     """Show one queue: what waits in it, and how long it may.
 
     programs
@@ -47,7 +47,7 @@ class Waiting:
         return "sendmail -Ac -q" if self.programs else "sendmail -q"
 
 
-def look(plan: Plan, patience: float) -> list[Waiting]:
+def look(plan: Plan, patience: float) -> list[SeenQueue]:
     """Read the queues: sendmail's, then programs'.
 
     patience
@@ -60,7 +60,7 @@ def look(plan: Plan, patience: float) -> list[Waiting]:
         programs = path == plan.platform.submit_cf
         interval = daemon.programs_interval if programs else daemon.queue_interval
         glimpse = queue.glimpse(folders(cf), READ, patience)
-        found.append(Waiting(programs, glimpse, timeouts.read(cf).give_up, seconds(interval)))
+        found.append(SeenQueue(programs, glimpse, timeouts.read(cf).give_up, seconds(interval)))
     return found
 
 

@@ -92,8 +92,7 @@ def _without(pillar: Any, paths: Collection[str]) -> Any:
     if not isinstance(pillar, Mapping):
         return {}
     left = {name: pillar[name] for name in (*SECTIONS, "lookup") if name in pillar}
-    for path in paths:
-        section, key = (*path.split(":")[1:3], "", "")[:2]
+    for section, key in dict.fromkeys((*path.split(":")[1:3], "", "")[:2] for path in paths):
         part = left.get(section)
         if not isinstance(part, Mapping):
             left.pop(section, None)

@@ -30,7 +30,6 @@ def contradictions(
         yield from _login(built)
         yield from _port(built, unprivileged_from, is_here)
     yield from _account(built)
-    yield from _watch(built)
 
 
 def _wrong(key: str, wanted: str, value: Any) -> str:
