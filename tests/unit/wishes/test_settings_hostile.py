@@ -63,7 +63,7 @@ PLACES: dict[str, tuple[Callable[[Any, str], Any], str]] = {
     "auth:username": (allowed.check_username, r"[A-Za-z0-9_][A-Za-z0-9._+=@-]*"),
     "auth:realm": (allowed.check_realm, r"[A-Za-z0-9][A-Za-z0-9._@-]*"),
     "auth:options": (allowed.check_options, r"[Aacdfmpy,]+"),
-    "auth:file": (allowed.check_credential_file, r"/[a-z0-9._/-]+auth-info"),
+    "auth:file": (allowed.check_credential_file, r"/[a-z0-9._/-]*auth-info"),
     "account:webadmin": (allowed.check_webadmin, r"https?://[A-Za-z0-9.:\[\]/_~-]+"),
     "verify:local_user": (allowed.check_local_part, r"[A-Za-z0-9_][A-Za-z0-9._-]*"),
     "verify:remote_address": (
