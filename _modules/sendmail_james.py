@@ -358,9 +358,9 @@ def watch(test: bool = False) -> dict[str, Any]:
     test
         check, and tell nobody
 
-    Writes the textfile that Prometheus's node_exporter reads, and sends the event
-    ``sendmail_james/check/LEVEL`` whose data holds what was found with its cures. Salt's schedule
-    calls this where ``watch:every`` is set; any other timer may.
+    Writes the textfile that Prometheus's node_exporter reads, and sends an event, tagged
+    sendmail_james/check/ and the level; its data holds what was found with its cures. Salt calls
+    this where ``watch:every`` is set; any other timer may.
 
     Returns ``{"check": the line that check shows, "textfile": path, "event": what became of it}``.
 

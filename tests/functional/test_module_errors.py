@@ -17,7 +17,7 @@ GIVEN = {"restore": ("000001-20260101T000000Z",)}
 
 MODULES = names("_modules")
 STATES = names("_states")
-LOOKS = {"check", "status"}  # what shows a host whatever the pillar says
+LOOKS = {"check", "status", "watch"}  # what shows a host whatever the pillar says
 BROKEN = {"relay": {"port": 0}}
 MISTAKE = "sendmail_james:relay:port: expected"
 FAULTS: dict[type[Exception], type[Exception]] = {

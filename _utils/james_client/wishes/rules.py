@@ -30,6 +30,7 @@ def contradictions(
         yield from _login(built)
         yield from _port(built, unprivileged_from, is_here)
     yield from _account(built)
+    yield from _watch(built)
 
 
 def _wrong(key: str, wanted: str, value: Any) -> str:
@@ -128,14 +129,8 @@ def _account(built: Built) -> Iterator[str]:
 
 
 def _watch(built: Built) -> Iterator[str]:
-    """Refuse thresholds the wrong way round, and a schedule whose checks nobody is told of."""
+    """Refuse a schedule whose checks nobody is told of."""
     watch = built["watch"]
-    if watch.get("count_critical", 10**6) < watch.get("count_warning", 0):
-        warning = watch["count_warning"]
-        yield _wrong("watch:count_critical", f"{warning} or more", watch["count_critical"])
-    first, last = watch.get("oldest_warning"), watch.get("oldest_critical")
-    if first and last and allowed.seconds(last) < allowed.seconds(first):
-        yield _wrong("watch:oldest_critical", f"{first} or more", last)
     untold = "textfile" in watch and watch["textfile"] is None and watch.get("event") == "never"
     if watch.get("every") and untold:
         wanted = "null, since nobody would be told: set watch:textfile or watch:event too"
