@@ -44,11 +44,11 @@ campaign-cf: bootstrap
 	@$(SUPPORT)/host with --env PYTHONPATH=$(ATHERIS) --env CAMPAIGN=$(CASES) --env FUZZ=$(FUZZ) -- \
 	    python -m pytest -q -s tests/oracle/test_campaign.py $(ARGS)
 
-# docs/reference.md and README's tables, from the code
+# docs/reference.md, docs/troubleshooting.md and README's tables, from the code
 reference: bootstrap
 	@into=$$(mktemp -d) && trap 'rm -r "$$into"' EXIT && \
 	$(SUPPORT)/host with --shared "$$into" -- python tools/make_reference.py /srv/shared && \
-	cp "$$into/README.md" . && cp "$$into/docs/reference.md" docs/
+	cp "$$into/README.md" . && cp "$$into/docs/"*.md docs/
 
 # what would be written on SUSE and FreeBSD, for tests/functional/test_golden.py
 golden: bootstrap

@@ -1,6 +1,6 @@
-"""Make docs/reference.md, and README.md's tables, from what the code itself says.
+"""Make docs/reference.md, docs/troubleshooting.md and README.md's tables from the code itself.
 
-Usage: make_reference.py [FOLDER]; the two files are written below FOLDER, by default in place.
+Usage: make_reference.py [FOLDER]; the files are written below FOLDER, by default in place.
 
 States and functions come from their docstrings; pillar keys from SECTIONS and LOOKUP_KEYS; what a
 key may be from the words in which a wrong value is refused; defaults from defaults.yaml; meanings
@@ -22,6 +22,7 @@ import yaml
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "_utils"))
 
+from james_client.verdict.causes import CAUSES  # noqa: E402
 from james_client.wishes import read, settings  # noqa: E402
 from james_client.wishes.lookup import PLATFORM_FACTS  # noqa: E402
 from james_client.wishes.mistakes import SettingsError  # noqa: E402
@@ -47,11 +48,12 @@ def main() -> None:
 
 
 def made() -> dict[str, str]:
-    """Return the two files by their paths from the top."""
+    """Return the files by their paths from the top."""
     readme = (TOP / "README.md").read_text()
     for region, rows in (("SLS files", sls_rows()), ("functions", function_rows())):
         readme = with_region(readme, region, table(*rows))
-    return {"README.md": readme, "docs/reference.md": reference()}
+    made_anew = {"docs/reference.md": reference(), "docs/troubleshooting.md": troubleshooting()}
+    return {"README.md": readme, **made_anew}
 
 
 def with_region(text: str, name: str, content: str) -> str:
@@ -87,6 +89,33 @@ def reference() -> str:
         "## Functions\n",
         *entries("_modules", f"salt-call {NAME}."),
     ]
+    return "\n".join(pieces)
+
+
+def troubleshooting() -> str:
+    """Return the whole of docs/troubleshooting.md, from the table of causes."""
+    printed: Rows = [
+        (f"`{text}`", f"[{cause.name}](#{cause.name})")
+        for cause in CAUSES
+        for text in cause.symptoms
+    ]
+    pieces = [
+        "# Troubleshooting\n",
+        "`salt-call sendmail_james.status` says what is wrong, causes first, each with the\n"
+        "command that cures it on that host; `salt-call sendmail_james.check` says it in one line,\n"
+        "with an exit code. This paper is for whoever has only a line that was printed. Made by\n"
+        "`make reference` from the table of causes (`_utils/james_client/verdict`).\n",
+        "## What sendmail, James, Salt or cron printed\n",
+        table(("printed", "cause"), sorted(printed, key=lambda row: row[0].lower())),
+        "## The causes\n",
+        "In the order in which one can bring about another. CRITICAL: mail is lost or stands\n"
+        "still, or the password is exposed. WARNING: that may come, or somebody has to look.\n",
+    ]
+    for cause in CAUSES:
+        pieces += [f"### {cause.name}\n", f"{cause.level.name}. {cause.means}\n"]
+        if cause.symptoms:
+            pieces.append("".join(f"- printed: `{text}`\n" for text in cause.symptoms))
+        pieces.append(f"{cause.remedy}\n")
     return "\n".join(pieces)
 
 

@@ -12,13 +12,14 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 REFERENCE, README = "docs/reference.md", "README.md"
+TROUBLES = "docs/troubleshooting.md"
 SOURCES = (
     *("_modules", "_states", "_utils", "sendmail_james", "docs", "tools"),
     *(README, "pillar.example"),
 )
 
 
-@pytest.mark.parametrize("path", [README, REFERENCE])
+@pytest.mark.parametrize("path", [README, REFERENCE, TROUBLES])
 def test_it_is_not_stale(path: str) -> None:
     assert make_reference.made()[path] == (TOP / path).read_text(), "run `make reference`"
 
@@ -60,6 +61,7 @@ def swap(path: Path, old: str, new: str) -> None:
             REFERENCE,
             "sendmail_james.alive(",
         ),
+        ("_utils/james_client/verdict/map_causes.py", "rewrite: map", "no map", TROUBLES, "no map"),
         ("sendmail_james/loop.sls", "# Step", "# The step", README, "| The step"),
         ("sendmail_james/loop.sls", "# Step", "# The step", REFERENCE, "| The step"),
         ("sendmail_james/defaults.yaml", "  port: 25\n", "  port: 26\n", REFERENCE, "| `26` |"),

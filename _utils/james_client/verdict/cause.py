@@ -21,6 +21,10 @@ class Cause:
         exact texts that sendmail, James, Salt or cron print when this is the cause
     look
         says what of it is on a host; an error that it raises is "not seen"
+    means
+        in one sentence, what it is and what becomes of mail
+    remedy
+        what cures it, for people who read; a finding has the command for its host
     explains
         the causes that are not looked for where this one is found: they come of it
     deep
@@ -33,6 +37,8 @@ class Cause:
     level: Level
     symptoms: tuple[str, ...]
     look: Callable[[Evidence], Iterable[Finding]]
+    means: str
+    remedy: str
     explains: tuple[str, ...] = ()
     deep: bool = False
     symptom: bool = False

@@ -41,9 +41,27 @@ FIRST = (
         (),
         _mistakes,
         explains=("drift", "no-credentials", "wrong-password", "names-unknown", "routes"),
+        means=("The pillar has mistakes; the host is judged by what is known without them."),
+        remedy="Set each key as the message says.",
     ),
 )
 CAUSES = (
-    Cause("drift", Level.WARNING, (), _drift, explains=("routes", "rebuild-would-lose")),
-    Cause("routes", Level.CRITICAL, (), _routes, deep=True),
+    Cause(
+        "drift",
+        Level.WARNING,
+        (),
+        _drift,
+        explains=("routes", "rebuild-would-lose"),
+        means="Files are not as the pillar says.",
+        remedy=("`salt-call state.apply sendmail_james test=True`, then without `test=True`."),
+    ),
+    Cause(
+        "routes",
+        Level.CRITICAL,
+        (),
+        _routes,
+        deep=True,
+        means="By the live configuration an address form does not reach James.",
+        remedy="`salt-call state.apply sendmail_james`; what it refuses, it names.",
+    ),
 )

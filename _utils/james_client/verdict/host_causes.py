@@ -127,11 +127,18 @@ CAUSES = (
             "Insufficient disk space; try again later",
             "452 4.4.5 Insufficient disk space; try again later",
             "returntosender: cannot select queue for",
-            "queueup: cannot create queue file",
             "No space left on device",
         ),
         _spool,
         explains=("routes", "rebuild-would-lose", "mc-broken", "dead-letter"),
+        means=(
+            "A queue's disk has no room or no inodes left: sendmail refuses mail, "
+            "and what programs send may end in dead.letter."
+        ),
+        remedy=(
+            "`df -h /var/spool/mqueue*`, `df -i`, and the `du` that status prints: "
+            "make room. What is in dead.letter by then, read it."
+        ),
     ),
     Cause(
         "load-too-high",
@@ -139,6 +146,11 @@ CAUSES = (
         ("runqueue: Skipping queue run -- load average too high",),
         _load,
         explains=("queue-late", "queue-many"),
+        means=("The load average is above QueueLA: queue runs are skipped until it falls."),
+        remedy=(
+            "See which process makes the load; where such a load is usual, raise "
+            "confQUEUE_LA in the mc."
+        ),
     ),
     Cause(
         "dns-dead",
@@ -146,14 +158,21 @@ CAUSES = (
         ("host map: lookup (example.org): deferred", "Name server: host name lookup failure"),
         _names,
         explains=("queue-late", "queue-many"),
+        means=(
+            "sendmail waits for a name server before it hands mail to James, who "
+            "could ask in its place."
+        ),
+        remedy="Pillar `relay:dns: false`, or a name server that answers.",
     ),
 )
 JAMES = (
     Cause(
         "james-disk-full",
         Level.CRITICAL,
-        ("451 Error processing message", "java.io.IOException: No space left on device"),
+        ("java.io.IOException: No space left on device",),
         _james_disk,
         explains=("queue-late", "queue-many", "last-refused"),
+        means="James's own disk is full: he takes no mail, or loses what he took.",
+        remedy="Make room on that file system.",
     ),
 )

@@ -165,8 +165,21 @@ CAUSES = (
         ("Deferred: Connection refused by localhost",),
         _down,
         explains=ASKED_OF_JAMES,
+        means="Nobody listens where James should be. Mail waits; nothing is lost.",
+        remedy="Start James, by the command that status prints.",
     ),
-    Cause("james-stranger", Level.CRITICAL, (), _stranger, explains=ASKED_OF_JAMES),
+    Cause(
+        "james-stranger",
+        Level.CRITICAL,
+        (),
+        _stranger,
+        explains=ASKED_OF_JAMES,
+        means=(
+            "Who listens in James's place cannot be proved to be James, so he is not "
+            "given the login."
+        ),
+        remedy="End who holds the port, or give James another in pillar `relay:port`.",
+    ),
     Cause(
         "james-silent",
         Level.CRITICAL,
@@ -176,6 +189,8 @@ CAUSES = (
         ),
         _silent,
         explains=ASKED_OF_JAMES,
+        means="Somebody listens and does not answer as a mail server does.",
+        remedy="Restart James; look at his log.",
     ),
     Cause(
         "no-credentials",
@@ -183,6 +198,8 @@ CAUSES = (
         ("Deferred: Temporary AUTH failure",),
         _no_login,
         explains=("account-gone", "wrong-password", "drift", *_COMES_OF_IT),
+        means="sendmail has no credential file that it can use; mail waits.",
+        remedy="`salt-call state.apply sendmail_james`.",
     ),
     Cause(
         "login-not-offered",
@@ -190,6 +207,8 @@ CAUSES = (
         ("454 4.7.0 James has not authenticated us",),
         _not_offered,
         explains=_COMES_OF_IT,
+        means="James offers no AUTH, or none of the wanted mechanisms; mail waits.",
+        remedy=("`salt-call sendmail_james.preflight` names the element of smtpserver.xml."),
     ),
     Cause(
         "account-gone",
@@ -197,6 +216,8 @@ CAUSES = (
         (),
         _account_gone,
         explains=("wrong-password", *_COMES_OF_IT),
+        means="James has no account for sendmail any more; mail waits.",
+        remedy="`salt-call sendmail_james.account create=True`.",
     ),
     Cause(
         "wrong-password",
@@ -204,6 +225,11 @@ CAUSES = (
         ("454 4.7.0 James has not authenticated us", "535 Authentication Failed"),
         _wrong_password,
         explains=("drift", *_COMES_OF_IT),
+        means="James refuses the password that is live here; mail waits.",
+        remedy=(
+            "Another password in pillar and at James: `salt-call "
+            "sendmail_james.rotate`, or the one that James has in `auth:password`."
+        ),
     ),
     Cause(
         "verify-identity",
@@ -211,6 +237,11 @@ CAUSES = (
         ("503 5.7.1 Incorrect Authentication for Specified Email Address",),
         _identity,
         explains=("names-unknown", "james-settings"),
+        means=(
+            "James takes from sendmail's account only mail that says it is the "
+            "account's own; all other mail bounces."
+        ),
+        remedy="In James's smtpserver.xml `<verifyIdentity>false</verifyIdentity>`.",
     ),
     Cause(
         "senders-refused",
@@ -218,7 +249,27 @@ CAUSES = (
         (),
         _senders,
         explains=("names-unknown", "james-settings"),
+        means="James refuses senders that this host has.",
+        remedy="`salt-call sendmail_james.preflight` names the setting.",
     ),
-    Cause("names-unknown", Level.CRITICAL, ("550 5.1.1 Unknown user",), _names),
-    Cause("james-settings", Level.CRITICAL, (), _settings, deep=True),
+    Cause(
+        "names-unknown",
+        Level.CRITICAL,
+        ("550 5.1.1 Unknown user",),
+        _names,
+        means="James has nobody behind a name that gets mail here: that mail dies.",
+        remedy=(
+            "An account or an alias at James: [names.md](names.md), pillar "
+            "`account:aliases` and `account:people`."
+        ),
+    ),
+    Cause(
+        "james-settings",
+        Level.CRITICAL,
+        (),
+        _settings,
+        deep=True,
+        means="A setting of James's is not what a client needs.",
+        remedy="`salt-call sendmail_james.preflight` prints the element to set.",
+    ),
 )

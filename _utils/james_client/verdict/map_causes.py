@@ -68,9 +68,28 @@ CAUSES = (
     Cause(
         "map-missing",
         Level.CRITICAL,
-        ('hash map "mailertable": missing map file /etc/mail/mailertable.db',),
+        (
+            'hash map "mailertable": missing map file /etc/mail/mailertable.db',
+            "rewrite: map access not found",
+        ),
         _missing,
         explains=("routes", "around-james"),
+        means=(
+            "A table that a cf names was never built, or is gone: lookups fail, and "
+            "so may every message."
+        ),
+        remedy="`makemap`, as status prints it.",
     ),
-    Cause("around-james", Level.WARNING, (), _around, deep=True),
+    Cause(
+        "around-james",
+        Level.WARNING,
+        (),
+        _around,
+        deep=True,
+        means="A mailertable sends domains to others than James.",
+        remedy=(
+            "Take the entries out, as status prints it, or name the domains in "
+            "pillar `relay:elsewhere`."
+        ),
+    ),
 )

@@ -68,15 +68,16 @@ def _no_runner(seen: Evidence) -> Iterator[Finding]:
     yield Finding("no-runner", Level.CRITICAL, said, cure)
 
 
-def _owed(seen: Evidence) -> Iterator[Finding]:
-    if not seen.restart_owed:
-        return
-    if why := owed.text(seen.plan):
+def _fails(seen: Evidence) -> Iterator[Finding]:
+    if seen.restart_owed and (why := owed.text(seen.plan)):
         said = f"the last restart failed: {why}"
         yield Finding("restart-fails", Level.CRITICAL, said, f"mend that, then: {APPLY}")
-        return
-    said = "files went live and sendmail was not restarted yet"
-    yield Finding("restart-owed", Level.CRITICAL, said, APPLY)
+
+
+def _owed(seen: Evidence) -> Iterator[Finding]:
+    if seen.restart_owed:
+        said = "files went live and sendmail was not restarted yet"
+        yield Finding("restart-owed", Level.CRITICAL, said, APPLY)
 
 
 def _old_runner(seen: Evidence) -> Iterator[Finding]:
@@ -104,10 +105,74 @@ CAUSES = (
         ("553 5.3.5 system config error", "mail loops back to me (MX problem?)"),
         _in_his_place,
         explains=("james-down", "james-stranger", "james-silent", *ASKED_OF_JAMES),
+        means=(
+            "sendmail itself holds James's port and answers in his place; its answers are not his."
+        ),
+        remedy=(
+            "End what listens, by the command that status prints; then see that James has his port."
+        ),
     ),
-    Cause("sendmail-listens", Level.WARNING, (), _daemon),
-    Cause("restart-owed", Level.CRITICAL, (), _owed, explains=("no-runner", "old-runner")),
-    Cause("no-runner", Level.CRITICAL, (), _no_runner, explains=("queue-late", "queue-many")),
-    Cause("old-runner", Level.WARNING, (), _old_runner),
-    Cause("stray-runner", Level.WARNING, (), _stray_runner),
+    Cause(
+        "sendmail-listens",
+        Level.WARNING,
+        (),
+        _daemon,
+        means=(
+            "sendmail listens, or waits for a port, though it should run its queues "
+            "only; a daemon that was started by hand outlives every restart of the "
+            "service."
+        ),
+        remedy=(
+            "`kill` the pid that status names, or restart the service where it is the service's."
+        ),
+    ),
+    Cause(
+        "restart-fails",
+        Level.CRITICAL,
+        (
+            "readcf: unknown option name",
+            "invalid rewrite line",
+            "Job for sendmail.service failed because the control process exited with error code.",
+        ),
+        _fails,
+        explains=("restart-owed", "no-runner", "old-runner"),
+        means=("sendmail did not start again; its own words, or systemd's journal, say why."),
+        remedy="Mend what is named, then `salt-call state.apply sendmail_james`.",
+    ),
+    Cause(
+        "restart-owed",
+        Level.CRITICAL,
+        (),
+        _owed,
+        explains=("no-runner", "old-runner"),
+        means=(
+            "Files went live and sendmail was not restarted: it works with the older configuration."
+        ),
+        remedy="`salt-call state.apply sendmail_james`.",
+    ),
+    Cause(
+        "no-runner",
+        Level.CRITICAL,
+        (),
+        _no_runner,
+        explains=("queue-late", "queue-many"),
+        means="No process runs a queue, so nothing in it moves.",
+        remedy="Restart the service, by the command that status prints.",
+    ),
+    Cause(
+        "old-runner",
+        Level.WARNING,
+        (),
+        _old_runner,
+        means="A queue runner is older than its cf and works with what it read then.",
+        remedy="Restart the service, by the command that status prints.",
+    ),
+    Cause(
+        "stray-runner",
+        Level.WARNING,
+        (),
+        _stray_runner,
+        means="A queue has a second runner, which was not started by the service.",
+        remedy="`kill` the pid that status names.",
+    ),
 )

@@ -33,10 +33,20 @@ CAUSES = (
     Cause(
         "mc-broken",
         Level.WARNING,
-        ("m4: NONE:0:", "m4:/etc/mail/sendmail.mc:"),
+        ("m4:/etc/mail/sendmail.mc:",),
         _broken,
         explains=("rebuild-would-lose",),
         deep=True,
+        means=("m4 can build no cf from the mc: the next rebuild fails, or leaves half a file."),
+        remedy=("Mend the line that m4 names, then `salt-call state.apply sendmail_james`."),
     ),
-    Cause("rebuild-would-lose", Level.WARNING, (), _loses, deep=True),
+    Cause(
+        "rebuild-would-lose",
+        Level.WARNING,
+        (),
+        _loses,
+        deep=True,
+        means=("The mc lacks what the cf has: the next rebuild ends mail's way to James."),
+        remedy="`salt-call state.apply sendmail_james`.",
+    ),
 )

@@ -31,6 +31,26 @@ def _exposed(seen: Evidence) -> Iterator[Finding]:
 
 
 CAUSES = (
-    Cause("credentials-readable", Level.CRITICAL, (), _readable, explains=("drift",)),
-    Cause("password-exposed", Level.WARNING, (), _exposed),
+    Cause(
+        "credentials-readable",
+        Level.CRITICAL,
+        (),
+        _readable,
+        explains=("drift",),
+        means="Others can read the credential file now.",
+        remedy="`salt-call state.apply sendmail_james`, then another password.",
+    ),
+    Cause(
+        "password-exposed",
+        Level.WARNING,
+        (),
+        _exposed,
+        means=(
+            "Others could read the credential file before a highstate mended it: "
+            "only another password ends that."
+        ),
+        remedy=(
+            "Another password in pillar `auth:password`, then `salt-call sendmail_james.rotate`."
+        ),
+    ),
 )

@@ -41,6 +41,21 @@ CAUSES = (
         ),
         _denied,
         explains=("james-ill", "account-gone"),
+        means=(
+            "WebAdmin does not let us in, so accounts and aliases can be neither "
+            "seen nor made. Mail moves all the same."
+        ),
+        remedy=(
+            "A token or password that James takes, in pillar `account:token` or "
+            "`account:webadmin_password`."
+        ),
     ),
-    Cause("james-ill", Level.CRITICAL, (), _ill),
+    Cause(
+        "james-ill",
+        Level.CRITICAL,
+        (),
+        _ill,
+        means="James calls one of his own components not well.",
+        remedy="James's log, and WebAdmin's `/healthcheck`, say why.",
+    ),
 )
