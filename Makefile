@@ -1,7 +1,7 @@
 # What all of it needs is installed first; ARGS goes to pytest: make unit ARGS="-k mailer -x"
 SUPPORT := tests/support
 
-.PHONY: test lint unit integration trixie demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden test-matrix campaign-cf campaign-machine
+.PHONY: test lint unit integration trixie demo shell bootstrap reference release mutate campaign-kill campaign-mail campaign-watch test-releases golden test-matrix campaign-cf campaign-machine campaign-check
 
 test: bootstrap
 	@$(SUPPORT)/run_tests.py -- $(ARGS)
@@ -25,7 +25,8 @@ campaign-kill: TESTS = tests/unit/files/test_files_strace.py tests/integration/t
     tests/integration/test_rotation.py
 campaign-mail: TESTS = tests/integration/test_safety_james.py
 campaign-machine: TESTS = tests/unit/run/test_whole_machine.py
-campaign-kill campaign-mail campaign-machine: bootstrap
+campaign-check: TESTS = tests/integration/test_verdict_check.py
+campaign-kill campaign-mail campaign-machine campaign-check: bootstrap
 	@$(SUPPORT)/host with --env CAMPAIGN=1 --env SEQUENCES=1000 -- python -m pytest -v -s $(TESTS) $(ARGS)
 
 # Not part of `make test`: it has Prometheus's packages downloaded. Alerts fire and end; promtool checks all.

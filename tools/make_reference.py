@@ -102,7 +102,7 @@ def troubleshooting() -> str:
     pieces = [
         "# Troubleshooting\n",
         "`salt-call sendmail_james.status` says what is wrong, causes first, each with the\n"
-        "command that cures it on that host; `salt-call sendmail_james.check` says it in one line,\n"
+        "command that cures it on that host; `salt-call sendmail_james.check` says it in a line,\n"
         "with an exit code. This paper is for whoever has only a line that was printed. Made by\n"
         "`make reference` from the table of causes (`_utils/james_client/verdict`).\n",
         "## What sendmail, James, Salt or cron printed\n",

@@ -104,7 +104,7 @@ def test_the_verdict_reaches_the_masters_exit_code(master: Any, client: Any, fir
     ill = check()
     owed.unlink()
     assert ill.returncode
-    assert "CRITICAL - " in ill.stdout
+    assert "WARNING - " in ill.stdout
 
 
 def kept(master: Any, client: Any) -> list[Path]:

@@ -63,7 +63,8 @@ def summary(found: Verdict, *, all_: bool = False) -> dict[str, Any]:
         page["wrong"].append(f"{left} more: salt-call sendmail_james.status verbose=True")
     if found.unseen:
         page["not seen"] = list(found.unseen if all_ else found.unseen[:_SHOWN])
-    page["next"] = found.findings[0].cure if found.findings else _NOTHING
+    cures = [one.cure for one in found.findings if one.cure]
+    page["next"] = next(iter((*cures, *found.unseen)), _NOTHING)
     return page
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 from james_client.errors import ClientError
 from james_client.verdict.cause import Cause
 from james_client.verdict.causes import CAUSES
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.figures import figures
-from james_client.verdict.finding import Finding, Verdict
+from james_client.verdict.finding import Figure, Finding, Verdict
 
-SHARE = 0.6  # of the time that is left, for one row: the next ones want some, too
+SHARE = 0.6  # of the time that is left, for one look: the next ones want some, too
+T = TypeVar("T")
 
 
 @dataclass
-class _Asked:
-    """Hold what a row gave, which may come too late to count."""
+class _Asked(Generic[T]):
+    """Hold what a look gave, which may come too late to count, or why it gave nothing."""
 
-    found: list[Finding] = field(default_factory=list)
+    found: T
     unseen: str = ""
 
 
@@ -31,36 +34,43 @@ def judge(evidence: Evidence, *, deep: bool = False, table: Sequence[Cause] = CA
         also ask the rows that start sendmail or m4
     """
     found: list[tuple[bool, int, Finding]] = []
+    none: list[Finding] = []
     unseen: list[str] = []
     explained: set[str] = set()
     for cause in table:
         if cause.name in explained or (cause.deep and not deep):
             continue
-        asked = _ask(cause, evidence)
+        asked = _ask(cause.name, partial(_findings, cause), evidence, none)
         found += [(cause.symptom, -one.level, one) for one in asked.found]
         if asked.found:
             explained |= set(cause.explains)
         if asked.unseen and asked.unseen not in unseen:
             unseen.append(asked.unseen)
     findings = [one for *_, one in sorted(found, key=lambda each: each[:2])]
-    return Verdict(findings, figures(evidence), unseen)
+    # What is not seen of these, the rows have told.
+    numbers: dict[str, Figure] = {}
+    return Verdict(findings, _ask("figures", figures, evidence, numbers).found, unseen)
 
 
-def _ask(cause: Cause, evidence: Evidence) -> _Asked:
-    """Ask one row, and go on without it where it takes too long, as a dead name server does."""
-    asked, patience = _Asked(), evidence.left * SHARE
+def _findings(cause: Cause, evidence: Evidence) -> list[Finding]:
+    return list(cause.look(evidence))
+
+
+def _ask(name: str, look: Callable[[Evidence], T], evidence: Evidence, nothing: T) -> _Asked[T]:
+    """Look, and go on without it where it takes too long, as with a dead name server."""
+    asked, patience = _Asked(nothing), evidence.left * SHARE
 
     def ask() -> None:
         try:
-            asked.found = list(cause.look(evidence))
+            asked.found = look(evidence)
         except (ClientError, OSError) as err:
             asked.unseen = str(err)
         except Exception as err:  # a verdict that dies at two in the morning is none
-            asked.unseen = f"{cause.name}: {type(err).__name__}"
+            asked.unseen = f"{name}: {type(err).__name__}"
 
-    thread = threading.Thread(target=ask, name=f"sendmail_james {cause.name}", daemon=True)
+    thread = threading.Thread(target=ask, name=f"sendmail_james {name}", daemon=True)
     thread.start()
     thread.join(patience)
     if thread.is_alive():
-        return _Asked(unseen=f"{cause.name}: no answer within {patience:.1f} s")
+        return _Asked(nothing, f"{name}: no answer within {patience:.1f} s")
     return asked

@@ -77,7 +77,7 @@ def _fails(seen: Evidence) -> Iterator[Finding]:
 def _owed(seen: Evidence) -> Iterator[Finding]:
     if seen.restart_owed:
         said = "files went live and sendmail was not restarted yet"
-        yield Finding("restart-owed", Level.CRITICAL, said, APPLY)
+        yield Finding("restart-owed", Level.WARNING, said, APPLY)
 
 
 def _old_runner(seen: Evidence) -> Iterator[Finding]:
@@ -141,10 +141,10 @@ CAUSES = (
     ),
     Cause(
         "restart-owed",
-        Level.CRITICAL,
+        Level.WARNING,
         (),
         _owed,
-        explains=("no-runner", "old-runner"),
+        explains=("old-runner",),
         means=(
             "Files went live and sendmail was not restarted: it works with the older configuration."
         ),

@@ -22,7 +22,15 @@ PLAN = run_world.plan({}, cf="/none/sendmail.cf", submit_cf="/none/submit.cf")
 
 def row(name: str, level: Level = Level.CRITICAL, **how: Any) -> Cause:
     """Give a row that finds its cause."""
-    return Cause(name, level, (), lambda _: [Finding(name, level, f"{name} it is", "cure")], **how)
+    return Cause(
+        name,
+        level,
+        (),
+        lambda _: [Finding(name, level, f"{name} it is", "cure")],
+        means="",
+        remedy="",
+        **how,
+    )
 
 
 def names(*table: Cause, deep: bool = False, seconds: float = 5) -> list[str]:
@@ -52,7 +60,9 @@ def test_a_row_that_hangs_costs_its_share_and_is_not_well() -> None:
         end.wait()
         yield from ()
 
-    found = judge(Evidence(PLAN, 0.2), table=(Cause("dns", Level.WARNING, (), hang), row("down")))
+    found = judge(
+        Evidence(PLAN, 0.2), table=(Cause("dns", Level.WARNING, (), hang, "", ""), row("down"))
+    )
     end.set()
     assert [one.cause for one in found.findings] == ["down"]
     assert found.unseen == ["dns: no answer within 0.1 s"]
@@ -65,7 +75,7 @@ def test_an_error_of_a_look_is_told_once_and_is_not_well() -> None:
     def fall(_: Evidence) -> list[Finding]:
         raise KeyError("x")
 
-    table = [Cause(name, Level.WARNING, (), fail) for name in ("a", "b")]
+    table = [Cause(name, Level.WARNING, (), fail, "", "") for name in ("a", "b")]
     found = judge(Evidence(PLAN), table=[*table, Cause("c", Level.WARNING, (), fall)])
     assert (found.findings, found.unseen) == ([], ["no such thing", "c: KeyError"])
     assert level_of(found) is Level.WARNING
@@ -114,6 +124,7 @@ def test_the_page_is_short_and_says_what_to_type_first() -> None:
     lines = [one for part in page.values() for one in (part if isinstance(part, list) else [part])]
     assert len(lines) + len(page) < 25
     assert len(summary(Verdict(findings), all_=True)["wrong"]) == 40
+    assert summary(Verdict([], unseen=["no log"]))["next"] == "no log"
     assert summary(Verdict([])) == {"verdict": "OK", "wrong": [], "next": "nothing to do"}
 
 

@@ -138,7 +138,7 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
         "waits for a port",
         "kill -9 8",
     ),
-    ("restart-owed", {"restart_owed": True}, Level.CRITICAL, "not restarted", OWED),
+    ("restart-owed", {"restart_owed": True}, Level.WARNING, "not restarted", OWED),
     (
         "no-runner",
         {"processes": runners(queue_runner=False, programs_runner=False)},
