@@ -65,8 +65,8 @@ def read(line: LogLine) -> Attempt | None:
         return None
     part = {name: scrub(value or "") for name, value in found.groupdict().items()}
     why = f"{part['stat']}: {part['reply']}" if part["reply"] else part["stat"]
-    del part["stat"], part["reply"]
-    return Attempt(line.time, why=why, **part)
+    given = {name: part[name] for name in ("id", "to", "by", "mailer", "relay", "dsn")}
+    return Attempt(time=line.time, why=why, **given)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_an_error_of_a_look_is_told_once_and_is_not_well() -> None:
         raise KeyError("x")
 
     table = [Cause(name, Level.WARNING, (), fail, "", "") for name in ("a", "b")]
-    found = judge(Evidence(PLAN), table=[*table, Cause("c", Level.WARNING, (), fall)])
+    found = judge(Evidence(PLAN), table=[*table, Cause("c", Level.WARNING, (), fall, "", "")])
     assert (found.findings, found.unseen) == ([], ["no such thing", "c: KeyError"])
     assert level_of(found) is Level.WARNING
     assert line(found) == "WARNING - not seen: no such thing; not seen: c: KeyError"
