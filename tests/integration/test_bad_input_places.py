@@ -53,7 +53,7 @@ def no_such_line_in_the_knobs() -> None:
 
 def a_site_line_that_wins() -> None:
     with MC.open("a") as file:
-        file.write("define(`SMART_HOST', `esmtp:mx.example.com')dnl\n")
+        file.write("LOCAL_CONFIG\nDSesmtp:mx.example.com\n")
 
 
 def an_mc_that_m4_refuses() -> None:
@@ -70,7 +70,7 @@ BAD = [
     (a_fifo, f"{CF}: .*(FIFO|fifo)"),
     (missing, f"{CF}: does not exist"),
     (no_such_line_in_the_knobs, "expected DAEMON_MODE"),
-    (a_site_line_that_wins, f"{MC}: line .*SMART_HOST"),
+    (a_site_line_that_wins, f"{MC}: line .*DS"),
     (an_mc_that_m4_refuses, f"{MC}: m4 refuses it"),
 ]
 

@@ -15,8 +15,7 @@ import recipe
 from support import james, pristine
 from verdict_world import Host, whatever_the_load
 
-SECONDS = 120 if os.environ.get("CAMPAIGN") else 15
-MANY = 100_000
+SECONDS, MANY = (120, 100_000) if os.environ.get("CAMPAIGN") else (15, 20_000)
 QUEUE = Path("/var/spool/mqueue-client")
 
 
@@ -82,7 +81,7 @@ def test_a_james_who_hangs_is_told_in_time(host: Host) -> None:
     recipe.new_james()
 
 
-def test_a_queue_of_a_hundred_thousand_is_counted_as_far_as_time_allows(host: Host) -> None:
+def test_a_very_long_queue_is_counted_as_far_as_time_allows(host: Host) -> None:
     pristine.run("service", "sendmail", "stop")
     try:
         for number in range(MANY):

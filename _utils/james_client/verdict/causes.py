@@ -19,6 +19,7 @@ CAUSES = (
     *host_causes.CAUSES,
     *process_causes.CAUSES,
     *host_causes.JAMES,
+    *james_causes.THERE,
     *webadmin_causes.CAUSES,
     *james_causes.CAUSES,
     *secret_causes.CAUSES,

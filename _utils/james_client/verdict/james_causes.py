@@ -149,6 +149,8 @@ def _names(seen: Evidence) -> Iterator[Finding]:
 # What follows from a James to whom sendmail can't talk, or not as itself.
 _COMES_OF_IT = ("names-unknown", "james-settings", "last-refused", "queue-late", "queue-many")
 ASKED_OF_JAMES = (
+    "webadmin-denies",
+    "james-ill",
     "login-not-offered",
     "account-gone",
     "wrong-password",
@@ -158,7 +160,7 @@ ASKED_OF_JAMES = (
 )
 """What only an answer of James's shows."""
 
-CAUSES = (
+THERE = (
     Cause(
         "james-down",
         Level.CRITICAL,
@@ -192,6 +194,8 @@ CAUSES = (
         means="Somebody listens and does not answer as a mail server does.",
         remedy="Restart James; look at his log.",
     ),
+)
+CAUSES = (
     Cause(
         "no-credentials",
         Level.CRITICAL,
