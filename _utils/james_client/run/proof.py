@@ -134,6 +134,7 @@ def _judged(
 
 
 def _reading(cf_path: str, plan: Plan) -> CfReading:
+    _cf(cf_path)  # of what is no cf, a planted credential file, sendmail would quote each line
     return reading(cf_path, "LwEN", binary=plan.platform.sendmail)
 
 
