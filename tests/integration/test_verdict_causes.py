@@ -14,7 +14,7 @@ import pytest
 import recipe
 from james_client.mta import processes
 from support import james, pristine
-from verdict_world import Host, install_salt_call, shell, whatever_the_load
+from verdict_world import Host, install_salt_call, shell
 
 APPLY = "salt-call state.apply sendmail_james"
 RESTART = "service sendmail restart"
@@ -27,7 +27,6 @@ DEAD = Path("/var/lib/sendmail/dead.letter")
 def applied(minion: Any, pillar_folder: Path, module_call: Callable[..., Any]) -> Host:
     """Give a host on which the formula was applied."""
     recipe.fresh_host()
-    whatever_the_load()
     recipe.apply(module_call)
     install_salt_call(minion.config["conf_file"])
     return Host(minion, pillar_folder)
@@ -36,6 +35,7 @@ def applied(minion: Any, pillar_folder: Path, module_call: Callable[..., Any]) -
 @pytest.fixture
 def host(applied: Host) -> Iterator[Host]:
     """Give a host that is well, and see that a test leaves it so."""
+    recipe.usual_james()
     applied.given()
     applied.well()
     yield applied

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import recipe
 from support import james, pristine
-from verdict_world import Host, whatever_the_load
+from verdict_world import Host
 
 SECONDS, MANY = (120, 100_000) if os.environ.get("CAMPAIGN") else (15, 20_000)
 QUEUE = Path("/var/spool/mqueue-client")
@@ -23,7 +23,6 @@ QUEUE = Path("/var/spool/mqueue-client")
 def host(minion: Any, pillar_folder: Path, module_call: Callable[..., Any]) -> Host:
     """Give a host on which the formula was applied."""
     recipe.fresh_host()
-    whatever_the_load()
     recipe.apply(module_call)
     applied = Host(minion, pillar_folder)
     applied.given()

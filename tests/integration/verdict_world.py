@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -78,13 +77,3 @@ def install_salt_call(config: str) -> None:
     assert real
     TOOL.write_text(f'#!/bin/sh\nexec {real} -c "{Path(config).parent}" "$@"\n')
     TOOL.chmod(0o755)
-
-
-def whatever_the_load() -> None:
-    """Have sendmail run its queues on a machine that others load, too."""
-    for name in ("sendmail", "submit"):
-        cf, mc = Path(f"/etc/mail/{name}.cf"), Path(f"/etc/mail/{name}.mc")
-        cf.write_text(re.sub(r"(?m)^#?O QueueLA=.*$", "O QueueLA=10000", cf.read_text()))
-        wish = "define(`confQUEUE_LA', `10000')dnl\n"
-        mc.write_text(re.sub(r"(?m)^(OSTYPE.*\n)", rf"\g<1>{wish}", mc.read_text(), count=1))
-        os.utime(cf)
