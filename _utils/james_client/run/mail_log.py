@@ -18,7 +18,9 @@ def read(plan: Plan, limit: int = maillog.LINES) -> maillog.Log:
 def james_hosts(plan: Plan) -> tuple[str, ...]:
     """Return what sendmail and the submission program call the host that James is on."""
     relay = plan.settings.relay
-    return relay.host, submission_host(relay)
+    # A stock submit.cf names this very machine by its address, and is left with that.
+    here = ("localhost", "127.0.0.1", "IPv6:::1") if relay.loopback else ()
+    return tuple(dict.fromkeys((relay.host, submission_host(relay), *here)))
 
 
 def lately(plan: Plan) -> attempts.Lately:

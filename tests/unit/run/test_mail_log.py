@@ -43,3 +43,11 @@ def test_the_host_before_it_is_not(host: Path) -> None:
     (host / "mail.log").write_text(SENT.format(host="james.example.org"))
     lookup = {"mail_logs": [str(host / "mail.log")], "cf": str(host / "sendmail.cf")}
     assert mail_log.lately(run_world.plan({}, **lookup)).taken is None
+
+
+def test_a_stock_submission_program_names_this_machine_by_its_address(host: Path) -> None:
+    (host / "mail.log").write_text(SENT.format(host="[127.0.0.1]"))
+    lookup = {"mail_logs": [str(host / "mail.log")], "cf": str(host / "sendmail.cf")}
+    assert mail_log.lately(run_world.plan({}, **lookup)).taken
+    elsewhere = run_world.plan({"relay": {"host": "james.example.org"}}, **lookup)
+    assert mail_log.lately(elsewhere).taken is None
