@@ -19,6 +19,7 @@ from james_client.answers import preflight as what_james_allows
 from james_client.answers import probe as test_messages
 from james_client.answers import routes as ways
 from james_client.answers import status as page
+from james_client.answers import trace as journey
 from james_client.answers import watch as watcher
 from james_client.changes import Changes, HostChanges
 from james_client.errors import CallerError
@@ -348,6 +349,27 @@ def status(verbose: bool = False) -> dict[str, Any]:
     plan, mistakes = load.load_known(__salt__, __pillar__, __grains__, __opts__, __context__)
     found = page.status(plan, mistakes, verbose=verbose)
     __context__["retcode"] = page.LEVELS[found["verdict"]]
+    return found
+
+
+@_command
+def trace(message: str = "latest") -> dict[str, Any]:
+    """Follow one message from who handed it in to where James has it, by the log and WebAdmin.
+
+    message
+        a queue identifier; an address, for the newest message from or to it; or ``latest``
+
+    Returns ``{"message": …, "way": ["<time> <event>", …], "now": …, "not seen": [...]}``; the exit
+    code is 1 where nothing is known of it. Takes ten seconds at most, reads no message's content.
+
+    .. code-block:: bash
+
+        salt-call sendmail_james.trace root@localhost
+    """
+    plan, mistakes = load.load_known(__salt__, __pillar__, __grains__, __opts__, __context__)
+    found = journey.trace(plan, message, mistakes)
+    if not found["way"]:
+        __context__["retcode"] = 1
     return found
 
 

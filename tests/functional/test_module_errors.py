@@ -17,7 +17,7 @@ GIVEN = {"restore": ("000001-20260101T000000Z",)}
 
 MODULES = names("_modules")
 STATES = names("_states")
-LOOKS = {"check", "status", "watch"}  # what shows a host whatever the pillar says
+LOOKS = {"check", "status", "trace", "watch"}  # what shows a host whatever the pillar says
 BROKEN = {"relay": {"port": 0}}
 MISTAKE = "sendmail_james:relay:port: expected"
 FAULTS: dict[type[Exception], type[Exception]] = {
@@ -79,6 +79,7 @@ def test_a_mistake_in_the_pillar_is_told_by_what_looks(load: Callable[..., Any])
     assert page["verdict"] == "CRITICAL"
     assert page["wrong"][0].startswith(f"CRITICAL pillar-mistake: {MISTAKE}")
     assert page["next"] == "sendmail_james:relay:port"
+    assert any(MISTAKE in one for one in call(run, "trace")["not seen"])
 
 
 @pytest.mark.parametrize("state", STATES)

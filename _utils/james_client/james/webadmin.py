@@ -204,6 +204,17 @@ class WebAdmin:
         status, text = self._ask("GET", *path, good=(200, 404), accept="message/rfc822")
         return "" if status == 404 else str(text or "")
 
+    def mail_head(self, repository: str, key: str) -> Mapping[str, Any]:
+        """Return what James has noted of one mail, with its header; {} if it is gone."""
+        path = ("mailRepositories", repository, "mails", key)
+        query = "?additionalFields=attributes,headers"
+        status, answer = self._ask("GET", *path, good=(200, 404), query=query)
+        if status == 404:
+            return {}
+        if not isinstance(answer, Mapping):
+            self._odd(status, answer)
+        return answer
+
     def delete_mail(self, repository: str, key: str) -> None:
         """Remove one mail from a repository; it may be gone already."""
         self._ask("DELETE", "mailRepositories", repository, "mails", key, good=(200, 204, 404))

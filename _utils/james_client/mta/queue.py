@@ -205,6 +205,26 @@ def glimpse(folders: Sequence[str], limit: int, seconds: float) -> Glimpse:
     return Glimpse(total, tuple(read[:limit]), whole)
 
 
+def heads(
+    folders: Sequence[str], limit: int, seconds: float, only: str = ""
+) -> Iterator[tuple[str, bytes]]:
+    """Yield each queued message's identifier and control file, the newest of a folder first.
+
+    limit, seconds
+        after so many files of a folder, or so long, this ends with what there is
+    only
+        the identifier of the one message that is meant; all where empty
+    """
+    until = time.monotonic() + seconds
+    for folder in folders:
+        with _places(Path(folder)) as places:
+            for place in places.values():
+                names = [f"qf{only}"] if only else _count(place, until)[0]
+                for name in heapq.nlargest(limit, names):
+                    if time.monotonic() < until and (head := _read(place, name)):
+                        yield name[2:], head
+
+
 def _count(place: int, until: float) -> tuple[list[str], bool]:
     """Return the control files of an open folder, and whether these are all."""
     names: list[str] = []

@@ -325,6 +325,7 @@ ASKED = {
     "repositories": (WebAdmin.repositories, tuple),
     "mails": (lambda server: server.mails("x"), tuple),
     "mailbox_count": (lambda server: server.mailbox_count("x"), int | None),
+    "mail_head": (lambda server: server.mail_head("x", "y"), dict),
     "mail_text": (lambda server: server.mail_text("x", "y"), str),
     "user_exists": (lambda server: server.user_exists("x"), bool),
     "add_domain": (lambda server: server.add_domain("x"), type(None)),
