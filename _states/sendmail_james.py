@@ -271,7 +271,7 @@ def running(name: str) -> Ret:
         return _unknown_yet(plan)
     reason = service.why_restart(plan, __salt__)
     if not reason:
-        lives = "the queue runners live, and sendmail listens on no port"
+        lives = "they live, and sendmail listens on no port"
         return {"comment": lives if plan.runs_queues_only() else "no restart is owed"}
     if service.is_offline(__salt__):
         return {"comment": service.not_restarted(plan, test=__opts__["test"])}

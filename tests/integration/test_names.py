@@ -58,8 +58,8 @@ def test_green_is_not_said_while_roots_mail_dies(call: Call, minion: Any, tmp_pa
     assert both in found["wrong"][0]
     assert str(DEAD_LETTER) in found["mail nobody reads"]
     assert "hello" not in str(found)
-    report = call("sendmail_james.probe", pillar=recipe.pillar(verify={"local_user": "alice"})).data
-    assert both in str(report["unknown to James"])
+    probed = call("sendmail_james.probe", pillar=recipe.pillar(verify={"local_user": "alice"}))
+    assert (both in str(probed.data["unknown to James"]), probed.returncode) == (True, 1)
 
 
 def test_what_failed_stays_failed_until_it_passes(call: Call, minion: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import recipe
+from salt.output import string_format
 from support import james, pristine
 
 CF, MSP = "/etc/mail/sendmail.cf", "/etc/mail/submit.cf"
@@ -109,13 +110,27 @@ def test_account_names_the_james_setting_that_is_in_the_way(salt: Call) -> None:
 
 
 def test_the_probe_finds_nothing_wrong_and_leaves_nothing(salt: Call) -> None:
-    report = given(salt("probe", verify={"local_user": "alice"}))
+    report = given(salt("probe", "verbose=True", verify={"local_user": "alice"}))
     assert report["wrong"] == []
     assert len(report["messages"]) == 12
     logins = [seen for seen in report["messages"].values() if ">>> AUTH" in str(seen)]
     assert logins, report
     assert all(">>> AUTH PLAIN (hidden)" in str(seen) for seen in logins), logins
     assert recipe.queue_files() == []
+
+
+def test_the_probe_prints_a_line_a_message_and_what_failed_with_its_dialogue(salt: Call) -> None:
+    report = given(salt("probe", verify={"local_user": "alice"}))
+    assert (len(report["messages"]), report["wrong"], "failed" in report) == (13, [], False)
+    printed = string_format({"local": report}, "nested", opts={"color": False})
+    assert len(printed.splitlines()) < 40, printed
+    found = salt("probe", verify={"local_user": "nosuchuser"})
+    assert found.returncode == 1
+    assert {name.partition("@")[0].split(" ")[0] for name in found.data["failed"]} == {"nosuchuser"}
+    for name, seen in found.data["failed"].items():
+        assert "550 5.1.1 Unknown user" in seen.get("dialogue", seen.get("note", "")), name
+    failed = [line for line in found.data["messages"] if "WRONG: refused" in line]
+    assert failed and all(line.startswith("nosuchuser") for line in failed)
 
 
 def test_status_is_a_few_lines_with_nothing_wrong_and_shows_all_when_asked(salt: Call) -> None:

@@ -231,7 +231,7 @@ def test_no_command_shows_it(watch: Watch) -> None:
     commands = ("status", "settings", "routes", "drift", "account", "backups", "credentials")
     for function in (*commands, "relay", "loop_check", "client_auth"):
         assert watch.call(f"sendmail_james.{function}")[1] == []
-    said, wrong = watch.call("sendmail_james.probe")
+    said, wrong = watch.call("sendmail_james.probe", "verbose=True")
     assert (wrong, ">>> AUTH PLAIN (hidden)" in said) == ([], True)
 
 

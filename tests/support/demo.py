@@ -105,7 +105,7 @@ def main() -> int:
         say("mail to root after the highstate")
         after = mail_to_root()
         say("the how-to's test messages and one from the null sender, as root and as a user")
-        report = salt_call(folder, "sendmail_james.probe")
+        report = salt_call(folder, "sendmail_james.probe", "verbose=True")
     root_is_heard = bool(after) and not before
     return verdict(first, second, report) or int(not root_is_heard)
 

@@ -301,6 +301,9 @@ class _Run:
         """Return what is known of one message, for people."""
         read = test.read
         row: Mapping[str, Any] = {
+            "address": test.address,
+            "sent by": (self.wish.user if test.by == USER else ROOT)
+            + ", as <>" * (not test.sender),
             "route": self.routes.get((test.by, test.address)),
             "result": read.result if read else None,
             "why": read.why if read else None,
@@ -309,6 +312,7 @@ class _Run:
             "arrived": sorted(test.places) if self.webadmin else None,
             "note": test.fault or test.note,
             "dialogue": read.text.strip() if read else None,
+            "wrong": self.faults(test) or None,
         }
         return {key: value for key, value in row.items() if value not in (None, "")}
 

@@ -8,17 +8,21 @@ from typing import Any
 
 from james_client.answers.messages import Wish, send
 from james_client.answers.names import names
+from james_client.answers.table import table
 from james_client.james.account import webadmin
 from james_client.run import port
 from james_client.run.plan import Plan
 
 
-def probe(plan: Plan) -> dict[str, Any]:
+def probe(plan: Plan, *, verbose: bool = False) -> dict[str, Any]:
     """Send the how-to's test messages as root and as an ordinary user; leave nothing behind.
 
-    Returns the probe's report, and whose mail James would not take: ``{"messages": {…}, "unknown to
-    James": [...], "aliases without effect": {…}, "wrong": [...]}``; nothing is wrong where "wrong"
-    is empty.
+    verbose
+        with all that is known of each message, its dialogue too; a table of them otherwise
+
+    Returns the probe's report, and whose mail James would not take: ``{"messages": [...] or {…},
+    "unknown to James": [...], "aliases without effect": {…}, "wrong": [...]}``; nothing is wrong
+    where "wrong" is empty.
     """
     port.refuse_sendmail(plan)
     settings, facts = plan.settings, plan.platform
@@ -39,7 +43,8 @@ def probe(plan: Plan) -> dict[str, Any]:
     server = webadmin(settings)
     report = send(wish, server, secrets)
     found = names(plan)
-    return report | found | {"wrong": report["wrong"] + found["unknown to James"]}
+    report |= found | {"wrong": report["wrong"] + found["unknown to James"]}
+    return report if verbose else table(report)
 
 
 def _ordinary_user() -> str:

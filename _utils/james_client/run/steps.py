@@ -181,7 +181,7 @@ STEPS = (
         "loop_check",
         loop,
         "the loop check would be as the pillar wants it",
-        _says("the loop check is as the pillar wants it"),
+        _says("as the pillar wants it"),
     ),
     Step(
         "auth",
@@ -189,7 +189,7 @@ STEPS = (
         "credentials",
         credentials,
         "the credential files would be as the pillar wants them",
-        _says("the credential files are as the pillar wants them"),
+        _says("as the pillar wants them"),
     ),
     Step(
         "auth",
