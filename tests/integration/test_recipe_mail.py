@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import recipe
+from forked_salt import ForkedSalt
 from support import james, pristine
 
 pytestmark = pytest.mark.smoke
@@ -21,6 +23,7 @@ FORMS = {
     "someone@example.org": "relay",
 }
 SENDERS = ("root", "bob")
+LIMITS = {"highstate": 3500, "json": 5000}  # bytes, with nothing to change
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,13 @@ def test_the_second_highstate_changes_nothing_and_starts_no_process_of_sendmails
     assert not recipe.SENDMAILS & programs
     assert pristine.sendmail_daemons() == runners
     assert recipe.digest("/etc", "/var/spool/mqueue", "/var/spool/mqueue-client") == before
+    salt, shown = ForkedSalt(minion.config_file), {"local": result.data}
+    sizes = {
+        # As Salt prints a state run, unless it is told otherwise, and as it returns it.
+        "highstate": len(salt.call("out.string_format", shown, "highstate")),
+        "json": len(json.dumps(result.data)),
+    }
+    assert {name for name, size in sizes.items() if size >= LIMITS[name]} == set(), sizes
 
 
 def test_a_highstate_that_changes_something_is_seen_to_start_them(
