@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -128,9 +129,22 @@ def test_the_probe_prints_a_line_a_message_and_what_failed_with_its_dialogue(sal
     assert found.returncode == 1
     assert {name.partition("@")[0].split(" ")[0] for name in found.data["failed"]} == {"nosuchuser"}
     for name, seen in found.data["failed"].items():
-        assert "550 5.1.1 Unknown user" in seen.get("dialogue", seen.get("note", "")), name
+        assert "550 5.1.1 Unknown user" in seen["why"], name
+    assert ">>> RCPT To:<nosuchuser@" in str(found.data["failed"])
     failed = [line for line in found.data["messages"] if "WRONG: refused" in line]
     assert failed and all(line.startswith("nosuchuser") for line in failed)
+
+
+def test_the_probe_tells_of_messages_that_a_refused_login_keeps_here(salt: Call) -> None:
+    james.add_user("sendmail", password="another")
+    found = salt("probe", verify={"local_user": "alice"})
+    james.add_user("sendmail", password=recipe.PASSWORD)
+    assert found.returncode == 1
+    assert len(found.data["failed"]) == 12
+    assert "refuses the login: 535" in found.data["wrong"][-1]
+    printed = string_format({"local": found.data}, "nested", opts={"color": False})
+    assert len(re.findall(r"^ *>>> EHLO", printed, re.MULTILINE)) <= 2, printed
+    assert recipe.queue_files() == []
 
 
 def test_status_is_a_few_lines_with_nothing_wrong_and_shows_all_when_asked(salt: Call) -> None:

@@ -10,6 +10,7 @@ from james_client.answers.messages import Wish, send
 from james_client.answers.names import names
 from james_client.answers.table import table
 from james_client.james.account import webadmin
+from james_client.james.line import JamesError
 from james_client.run import port
 from james_client.run.plan import Plan
 
@@ -42,8 +43,12 @@ def probe(plan: Plan, *, verbose: bool = False) -> dict[str, Any]:
     secrets = (auth.password,) if auth else ()
     server = webadmin(settings)
     report = send(wish, server, secrets)
-    found = names(plan)
-    report |= found | {"wrong": report["wrong"] + found["unknown to James"]}
+    try:
+        found = names(plan)
+    except JamesError as err:  # who lets nobody in is told with what that did to the messages
+        report["wrong"].append(str(err))
+    else:
+        report |= found | {"wrong": report["wrong"] + found["unknown to James"]}
     return report if verbose else table(report)
 
 

@@ -23,13 +23,22 @@ def table(report: Mapping[str, Any]) -> dict[str, Any]:
     """
     rows = report["messages"]
     lines = [_TITLES, *((row["address"], row["sent by"], _outcome(row)) for row in rows.values())]
-    failed = {
-        name: {key: value for key, value in row.items() if key not in _IN_LINE}
-        for name, row in rows.items()
-        if "wrong" in row
-    }
-    page = dict(report) | {"messages": _aligned(lines), "failed": failed}
+    page = dict(report) | {"messages": _aligned(lines), "failed": _failed(rows)}
     return {key: value for key, value in page.items() if value or key in _KEPT}
+
+
+def _failed(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what is known of each message that failed; what failed alike has one dialogue."""
+    shown: dict[tuple[str, ...], str] = {}
+    failed: dict[str, dict[str, Any]] = {}
+    for name, row in rows.items():
+        if "wrong" not in row:
+            continue
+        failed[name] = {key: value for key, value in row.items() if key not in _IN_LINE}
+        first = shown.setdefault((row.get("why", name), *row["wrong"]), name)
+        if first != name:
+            failed[name]["dialogue"] = f"failed as that of {first} did"
+    return failed
 
 
 def _outcome(row: Mapping[str, Any]) -> str:

@@ -51,6 +51,13 @@ def test_what_failed_is_marked_and_shown_with_all_that_is_known() -> None:
     assert page["wrong"] == ["queued, not accepted: 451 later"]
 
 
+def test_what_failed_alike_has_one_dialogue() -> None:
+    other = WAITS | {"why": "452 full", "dialogue": ">>> QUIT"}
+    failed = table(report(x=WAITS, y=WAITS, z=other))["failed"]
+    said = {name: row["dialogue"] for name, row in failed.items()}
+    assert said == {"x": ">>> RSET", "y": "failed as that of x did", "z": ">>> QUIT"}
+
+
 def test_a_message_that_nobody_watched_has_its_place_or_its_note() -> None:
     seen = {"address": "a", "sent by": "bob", "arrived": ["var/mail/local"]}
     noted = {"address": "b", "sent by": "bob", "note": "the runner\n  took it"}
