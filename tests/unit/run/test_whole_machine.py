@@ -62,6 +62,7 @@ FAR = {
     "submit.mc": [b"divert", b"OSTYPE"],
     "sendmail.conf": [b"# mine", b"other"],
 }
+LAST_RULE = b"R$* $| <$*> <$*>"
 PLACES = st.sampled_from([(name, anchor) for name, anchors in FAR.items() for anchor in anchors])
 
 
@@ -143,7 +144,8 @@ class Life(RuleBasedStateMachine):
     def edit_near(self) -> None:
         """Somebody adds a line right behind our rules, and on both sides of our block."""
         line, cf = self.line(), self.host.path("sendmail.cf").read_bytes()
-        place = after(b"R$* $| <$*> <$*>" if b"454 James" in cf else b"Stls_rcpt", line)
+        # Not by our words: a rebuilt cf quotes its mc, and the quote stays when we are taken off.
+        place = after(LAST_RULE if b"\n" + LAST_RULE in cf else b"Stls_rcpt", line)
         behind = after(b"Stls_rcpt", line)
         data = place(cf)
         self.host.edit("sendmail.cf", lambda _: data, model=False)
@@ -234,3 +236,16 @@ def test_a_life_of_changes_ends_where_a_fresh_apply_does() -> None:
     )
     case = Life.TestCase("runTest")
     case.runTest()
+
+
+def test_what_is_added_to_a_rebuilt_file_after_we_were_taken_off_stays() -> None:
+    life = Life()
+    try:
+        nothing = {"relay": {}, "interval": "10m", "patience": (None, None)}
+        life.first({"auth": {}, "check": False, "manage": "auto", **nothing})
+        life.rebuild("sendmail.cf")
+        life.clean()
+        life.edit_near()
+        life.clean()
+    finally:
+        life.teardown()

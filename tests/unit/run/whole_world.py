@@ -167,9 +167,15 @@ class Fresh(Plan):
 
 
 def after(anchor: bytes, line: bytes) -> Callable[[bytes], bytes]:
-    """Give an edit that adds a line behind the first line that begins so."""
+    """Give an edit that adds a line behind the first line that begins so, which has to be there."""
     place = re.compile(rb"(?m)^%s[^\n]*\n" % re.escape(anchor))
-    return lambda data: place.sub(lambda match: match[0] + line + b"\n", data, count=1)
+
+    def edit(data: bytes) -> bytes:
+        edited, found = place.subn(lambda match: match[0] + line + b"\n", data, count=1)
+        assert found, f"no line begins with {anchor!r}"
+        return edited
+
+    return edit
 
 
 def password(text: str) -> Secret:
