@@ -46,23 +46,30 @@ def for_the_way_back(plan: Plan) -> Callable[[Snapshot, Record], Theirs]:
 
     What the platform's tools make of our files is nobody's work: such a file is what it was before.
     """
+    facts = plan.platform
     behind = {cf: mc for mc, cf in plan.rebuildable_mcs()}
 
     def theirs(now: Snapshot, record: Record) -> Theirs:
         version = record.at(now.fingerprint)
         before = Theirs(version.theirs)
-        if now.path in plan.platform.generated:
+        if now.path in facts.generated:
             return before
-        found = without_us(now, record, plan.platform)
         known = (version.fingerprint, version.theirs.fingerprint)
-        if now.path not in behind or now.data is None or now.fingerprint in known:
-            return found
-        if _is_rebuilt(plan, now.data, behind[now.path]):
+        mc = behind.get(now.path) if now.fingerprint not in known else None
+        if mc and now.data is not None and _is_rebuilt(plan, now.data, mc):
             return before
-        data = without_quoted_block(found.file.data or b"")
-        return found if data == found.file.data else replace(found, file=_with(found.file, data))
+        found = without_us(now, record, facts)
+        return _without_quote(found) if now.path in (facts.cf, facts.submit_cf) else found
 
     return theirs
+
+
+def _without_quote(found: Theirs) -> Theirs:
+    # Also of a file that is known: a run after a rebuild has noted the quote among what is theirs.
+    data = found.file.data and without_quoted_block(found.file.data)
+    if data == found.file.data:
+        return found
+    return replace(found, file=replace(found.file, data=data, mtime_ns=0))
 
 
 def _is_rebuilt(plan: Plan, cf: bytes, mc: str) -> bool:
@@ -77,7 +84,3 @@ def _is_rebuilt(plan: Plan, cf: bytes, mc: str) -> bool:
         return m4.is_build_of(cf, source.data, mc, plan.platform.cf_dir)
     except ProcessError:
         return False
-
-
-def _with(file: Snapshot, data: bytes) -> Snapshot:
-    return replace(file, data=data, mtime_ns=0)

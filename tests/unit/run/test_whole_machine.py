@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from james_client.files import renames as files_renames
-from james_client.mc.block import BEGIN, END, without_block
+from james_client.mc.block import BEGIN, END, without_block, without_quoted_block
 from whole_world import ALL, OURS, STOCK, Host, after, password
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners: needs root")
@@ -144,7 +144,7 @@ class Life(RuleBasedStateMachine):
     def edit_near(self) -> None:
         """Somebody adds a line right behind our rules, and on both sides of our block."""
         line, cf = self.line(), self.host.path("sendmail.cf").read_bytes()
-        # Not by our words: a rebuilt cf quotes its mc, and the quote stays when we are taken off.
+        # Not by our words: a rebuilt cf quotes its mc, rules and all, and not those of today.
         place = after(LAST_RULE if b"\n" + LAST_RULE in cf else b"Stls_rcpt", line)
         behind = after(b"Stls_rcpt", line)
         data = place(cf)
@@ -212,6 +212,8 @@ class Life(RuleBasedStateMachine):
     def clean(self) -> None:
         """Taken off: every file is as it would be without us, and nothing is remembered."""
         modes = {name: self.host.path(name).stat().st_mode for name in STOCK}
+        for cf in ("sendmail.cf", "submit.cf"):
+            self.host.theirs[cf] = without_quoted_block(self.host.theirs[cf] or b"")
         foretold = self.host.clean(test=True)
         assert self.host.clean() == foretold
         assert self.host.files() == self.host.theirs
@@ -238,14 +240,37 @@ def test_a_life_of_changes_ends_where_a_fresh_apply_does() -> None:
     case.runTest()
 
 
-def test_what_is_added_to_a_rebuilt_file_after_we_were_taken_off_stays() -> None:
+PLAIN: dict[str, Any] = {
+    "auth": {},
+    "relay": {},
+    "check": False,
+    "interval": "10m",
+    "patience": (None, None),
+    "manage": "auto",
+}
+
+
+@pytest.fixture
+def life() -> Iterator[Life]:
     life = Life()
-    try:
-        nothing = {"relay": {}, "interval": "10m", "patience": (None, None)}
-        life.first({"auth": {}, "check": False, "manage": "auto", **nothing})
-        life.rebuild("sendmail.cf")
-        life.clean()
-        life.edit_near()
-        life.clean()
-    finally:
-        life.teardown()
+    yield life
+    life.teardown()
+
+
+def test_what_is_added_to_a_cf_that_quotes_rules_we_no_longer_have_stays(life: Life) -> None:
+    life.first(PLAIN)
+    life.rebuild("sendmail.cf")
+    life.apply(PLAIN | {"auth": None})
+    assert b"454 James" in life.host.path("sendmail.cf").read_bytes()
+    life.edit_near()
+    life.apply(PLAIN | {"auth": None})
+    life.clean()
+
+
+def test_the_quote_of_our_block_goes_with_us_also_where_a_highstate_followed(life: Life) -> None:
+    life.first(PLAIN)
+    life.rebuild("sendmail.cf")
+    life.apply(PLAIN | {"relay": {"port": 525}})
+    assert BEGIN.encode() in life.host.path("sendmail.cf").read_bytes()
+    life.clean()
+    assert BEGIN.encode() not in life.host.path("sendmail.cf").read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from james_client.files.snapshot import Snapshot
 from james_client.run import live
 from james_client.run.plan import Plan
 from james_client.run.steps import STEPS, take
-from james_client.run.theirs import without_us
+from james_client.run.theirs import for_the_way_back
 from james_client.run.whole import drift, whole
 from james_client.wishes.platform import Knob, Platform
 from james_client.wishes.secret import Secret
@@ -138,7 +137,7 @@ class Host:
     def clean(self, **more: Any) -> Changes:
         """Take the way back."""
         facts = self.platform
-        theirs = partial(without_us, platform=facts)
+        theirs = for_the_way_back(Plan(self.settings(), facts))
         call: dict[str, Any] = {"lock": facts.lock, "holder": "test", "theirs": theirs} | more
         done = back.restore_first(facts.backups, **call)
         if not more.get("test"):
