@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Sequence
 
@@ -20,29 +22,41 @@ def note(plan: Plan, candidates: Sequence[Candidate]) -> None:
 
     candidates
         what is about to go live
+
+    The note tells the password from another one, and nobody what it is.
     """
     for one in candidates:
-        old, new = _passwords(one)
-        if old and old == new and one.before.mode & _OTHERS:
-            said = f"{one.path} had mode {one.before.mode:04o}"
-            owed.state_file(plan, EXPOSED).write_text(said)
-
-
-def forget(plan: Plan, placed: Sequence[Candidate]) -> None:
-    """Forget it where another password is live: whoever has read the old one has nothing."""
-    if any(old and old != new for old, new in map(_passwords, placed)):
-        owed.settle(plan, EXPOSED)
-
-
-def _passwords(one: Candidate) -> tuple[bytes, bytes]:
-    """Return the password that a file holds and the one that it will hold, b"" for none."""
-    if not one.secret:
-        return b"", b""
-    found = [_PASSWORD.search(data or b"") for data in (one.before.data, one.after)]
-    before, after = (match[1] if match else b"" for match in found)
-    return before, after
+        password = _password(one.before.data) if one.secret else b""
+        if password and password == _password(one.after) and one.before.mode & _OTHERS:
+            salt = os.urandom(16)
+            known = (
+                f"{salt.hex()} {_hash(password, salt)} {one.path} had mode {one.before.mode:04o}"
+            )
+            path = owed.state_file(plan, EXPOSED)
+            path.touch(mode=0o600)
+            path.write_text(known)
 
 
 def told(plan: Plan) -> str:
-    """Return which file was readable by others, with which mode; "" where none was."""
-    return owed.text(plan, EXPOSED)
+    """Return which file was readable by others, with which mode, while that password is live.
+
+    Returns "" where none was, or another password is live: whoever has read the old one has
+    nothing.
+    """
+    salt, _, rest = owed.text(plan, EXPOSED).partition(" ")
+    known, _, said = rest.partition(" ")
+    auth = plan.settings.auth
+    if not (said and auth):
+        return ""
+    live = (_password(plan.found(path)) for path in (auth.file, auth.programs_file))
+    return said if any(_hash(one, bytes.fromhex(salt)) == known for one in live if one) else ""
+
+
+def _password(data: bytes | None) -> bytes:
+    """Return the password that a credential file holds, b"" for none."""
+    found = _PASSWORD.search(data or b"")
+    return found[1] if found else b""
+
+
+def _hash(password: bytes, salt: bytes) -> str:
+    return hashlib.scrypt(password, salt=salt, n=2**14, r=8, p=1).hex()

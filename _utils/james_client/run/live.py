@@ -42,7 +42,6 @@ def go_live(plan: Plan, *, holder: str, test: bool) -> Changes:
             exposure.note(plan, candidates)
             also = plan.generated() if restarts else []
             place.place(candidates, facts.backups, lock=facts.lock, holder=holder, also=also)
-        exposure.forget(plan, candidates)
     _drop_old_secrets(plan, holder)
     return changes
 

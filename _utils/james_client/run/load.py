@@ -6,6 +6,7 @@ Nothing here knows Salt's dunders; they come as arguments.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ from james_client.wishes.settings import Settings
 
 ERRORS = (ClientError, CommandExecutionError, OSError)
 """Ours, Salt's, and the system's own where it speaks for itself."""
+
+_NAME_SERVER = 0.5  # seconds for a look that must not take long
 
 PLAN = "sendmail_james.plan"
 SECRETS = "sendmail_james.secrets"
@@ -67,18 +70,29 @@ def load_known(
         own = read.own(pillar)
     except SettingsError as err:
         own, wrong = None, err.mistakes
-    wishes, mistakes = read.load_known(own, _loading(functions, opts))
+    wishes, mistakes = read.load_known(own, _loading(functions, opts, _is_here_soon))
     return _planned(wishes, functions, grains, opts, context), (*wrong, *mistakes)
 
 
-def _loading(functions: Functions, opts: Mapping[str, Any]) -> Callable[[Any], Settings]:
+def _is_here_soon(host: str) -> bool:
+    """Tell whether a host is this very one; no where the name server takes its time."""
+    found: list[bool] = []
+    asking = threading.Thread(target=lambda: found.append(is_here(host)), daemon=True)
+    asking.start()
+    asking.join(_NAME_SERVER)
+    return bool(found and found[0])
+
+
+def _loading(
+    functions: Functions, opts: Mapping[str, Any], here: Callable[[str], bool] = is_here
+) -> Callable[[Any], Settings]:
     """Return what checks a pillar and fills in the defaults."""
     return partial(
         read.load,
         defaults=_data_file(functions, "defaults", opts),
         resolve=functions["sdb.get"],
         unprivileged_from=first_unprivileged_port(),
-        is_here=is_here,
+        is_here=here,
     )
 
 

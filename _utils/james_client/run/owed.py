@@ -31,7 +31,7 @@ def owe(plan: Plan, what: str = RESTART) -> None:
 
 
 def blame(plan: Plan, why: str) -> None:
-    """Remember why the restart that is owed has failed."""
+    """Remember that a restart is owed and why the last one has failed, "" where none has."""
     state_file(plan, RESTART).write_text(why)
 
 

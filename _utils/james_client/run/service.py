@@ -75,7 +75,7 @@ def restart(plan: Plan, functions: Functions) -> list[str]:
 
     Raises RunError as `restart_services` does.
     """
-    owed.owe(plan)  # whatever the reason, it is owed until it is seen to have worked
+    owed.blame(plan, "")  # whatever the reason, it is owed until it is seen to have worked
     for service in _disabled(plan, functions):
         with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
@@ -116,8 +116,9 @@ def restart_services(plan: Plan, functions: Functions) -> list[str]:
 def _failed(plan: Plan, what: str, since: float) -> NoReturn:
     """Say what a restart has not done and why, and remember that for who looks later."""
     said = [unit_log.last_words(service, since) for service in plan.platform.services]
-    if why := "; ".join(dict.fromkeys(one for one in said if one)):
-        owed.blame(plan, why)
+    why = "; ".join(dict.fromkeys(one for one in said if one))
+    owed.blame(plan, why or what)  # not what an earlier one has failed for
+    if why:
         raise RunError(f"{what}: {why}. Mend that, then: {APPLY}")
     raise RunError(f"{what}; look at sendmail's log, then: {plan.platform.restart}")
 
