@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import urllib.request
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +185,43 @@ def cured(server: str, told: list[str]) -> str:
             elif name and f"<{name}>" in server:
                 server = edited(server, {f"<{name}>.*?</": f"<{name}>{value}</"})
     return server
+
+
+def wants_token(folder: Path) -> str:
+    """Write the settings of a WebAdmin that wants tokens of the key in a folder; give the file."""
+    file = Path("/tmp/webadmin.properties")
+    file.write_text(
+        "enabled=true\nport=8000\nhost=127.0.0.1\njwt.enabled=true\n"
+        f"jwt.publickeypem.url=file://{folder}/public"
+    )
+    return str(file)
+
+
+def add_account(token: str) -> None:
+    """Give a James who wants a token sendmail's account."""
+    put = urllib.request.Request(
+        f"{james.WEBADMIN}/users/sendmail",
+        json.dumps({"password": recipe.PASSWORD}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        method="PUT",
+    )
+    urllib.request.urlopen(put, timeout=10).close()
+
+
+def new_token(folder: Path) -> str:
+    """Make a pair of keys, the public one in a file, and a token that an administrator has."""
+    key = folder / "key"
+    for command in (
+        f"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {key}",
+        f"openssl pkey -in {key} -pubout -out {folder / 'public'}",
+    ):
+        subprocess.run(command.split(), check=True, capture_output=True)
+
+    def packed(data: bytes) -> str:
+        return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    claims = {"sub": "admin", "admin": True, "exp": 4102444800}
+    parts = [packed(json.dumps(one).encode()) for one in ({"alg": "RS256"}, claims)]
+    sign = ["openssl", "dgst", "-sha256", "-sign", str(key)]
+    signed = subprocess.run(sign, input=".".join(parts).encode(), check=True, capture_output=True)
+    return ".".join([*parts, packed(signed.stdout)])

@@ -7,13 +7,10 @@ fault, the second one for each cure.
 
 from __future__ import annotations
 
-import json
 import re
 import smtplib
-import subprocess
 import urllib.parse
 import urllib.request
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,13 +25,16 @@ from preflight_world import (
     NOT_SEEN,
     PORTS,
     SIZE_STAYS,
+    add_account,
     cured,
     documented,
     look,
+    new_token,
     servers,
     start,
     stranger,
     usual,
+    wants_token,
     wrong,
 )
 from support import james, pristine
@@ -212,17 +212,8 @@ def test_a_james_who_is_not_there(no_james: None) -> None:
 
 def test_a_webadmin_that_wants_a_token(no_james: None, tmp_path: Path) -> None:
     token = new_token(tmp_path)
-    properties = "enabled=true\nport=8000\nhost=127.0.0.1\njwt.enabled=true\n"
-    (tmp_path / "webadmin").write_text(f"{properties}jwt.publickeypem.url=file://{tmp_path}/public")
-    (tmp_path / "webadmin").rename("/tmp/webadmin.properties")
-    start({"none": documented()}, webadmin="/tmp/webadmin.properties")
-    put = urllib.request.Request(
-        f"{james.WEBADMIN}/users/sendmail",
-        json.dumps({"password": recipe.PASSWORD}).encode(),
-        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        method="PUT",
-    )
-    urllib.request.urlopen(put, timeout=10).close()
+    start({"none": documented()}, webadmin=wants_token(tmp_path))
+    add_account(token)
     told = look(FIRST_PORT)
     assert wrong(told) == ["WebAdmin lets us in"]
     assert "it wants a token (account:token)" in told["WebAdmin lets us in"]
@@ -230,22 +221,3 @@ def test_a_webadmin_that_wants_a_token(no_james: None, tmp_path: Path) -> None:
     told = look(FIRST_PORT, account={"token": token[:-9] + "forgotten"})
     assert wrong(told) == ["WebAdmin lets us in"]
     assert token[:-9] not in str(told)
-
-
-def new_token(folder: Path) -> str:
-    """Make a pair of keys, the public one in a file, and a token that an administrator has."""
-    key = folder / "key"
-    for command in (
-        f"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {key}",
-        f"openssl pkey -in {key} -pubout -out {folder / 'public'}",
-    ):
-        subprocess.run(command.split(), check=True, capture_output=True)
-
-    def packed(data: bytes) -> str:
-        return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-    claims = {"sub": "admin", "admin": True, "exp": 4102444800}
-    parts = [packed(json.dumps(one).encode()) for one in ({"alg": "RS256"}, claims)]
-    sign = ["openssl", "dgst", "-sha256", "-sign", str(key)]
-    signed = subprocess.run(sign, input=".".join(parts).encode(), check=True, capture_output=True)
-    return ".".join([*parts, packed(signed.stdout)])

@@ -22,6 +22,8 @@ def master(salt_factories: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Start a master that has the formula, a top file and the pillar."""
     states, pillar = tmp_path_factory.mktemp("states"), tmp_path_factory.mktemp("secrets")
     (states / "top.sls").write_text("base: {'*': [sendmail_james]}\n")
+    wanted = "sendmail_james.check:\n  salt.function: [{tgt: recipe-minion}]\n"
+    (states / "check.sls").write_text(wanted)
     (pillar / "top.sls").write_text("base: {'*': [given]}\n")
     watched = recipe.pillar(watch={"event": "change"})
     (pillar / "given.sls").write_text("#!json\n" + json.dumps(watched))
@@ -101,10 +103,19 @@ def test_the_verdict_reaches_the_masters_exit_code(master: Any, client: Any, fir
     assert (well.returncode, well.data[:5]) == (0, "OK - "), well
     owed = Path("/var/lib/sendmail_james/restart-pending")
     owed.touch()
-    ill = check()
+    ill, orchestrated = check(), orchestrate(master)
     owed.unlink()
     assert ill.returncode
     assert "WARNING - " in ill.stdout
+    assert [orchestrated, orchestrate(master)] == [False, True]
+
+
+def orchestrate(master: Any) -> bool:
+    """Check the minion by an orchestration, and tell whether that went well."""
+    done = master.salt_run_cli(timeout=90).run("state.orchestrate", "check")
+    (only,) = [state for states in done.data["data"].values() for state in states.values()]
+    assert bool(done.returncode) is not only["result"]
+    return bool(only["result"])
 
 
 def kept(master: Any, client: Any) -> list[Path]:

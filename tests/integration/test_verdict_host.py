@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import recipe
+from preflight_world import add_account, new_token, wants_token
 from support import james, pristine
 
 Call = Callable[..., Any]
@@ -52,9 +53,9 @@ def page(call: Call) -> tuple[str, str]:
     return found["wrong"][0], found["next"]
 
 
-def well(call: Call) -> None:
+def well(call: Call, **keywords: Any) -> None:
     """See that check says OK."""
-    found = call("sendmail_james.check")
+    found = call("sendmail_james.check", **keywords)
     assert (found.data.partition(" - ")[0], found.returncode) == ("OK", 0), found.data
 
 
@@ -211,6 +212,21 @@ def test_a_component_of_james_that_is_not_well(call: Call) -> None:
     assert "EmptyErrorMailRepository" in shell(cure)
     james.forget_mails()
     well(call)
+
+
+def test_a_webadmin_that_wants_a_token(call: Call, tmp_path: Path) -> None:
+    token = new_token(tmp_path)
+    james.start(webadmin=wants_token(tmp_path))
+    add_account(token)
+    given = {"relay": RELAY, "verify": {"names": False}}
+    line = call("sendmail_james.check", pillar=recipe.pillar(**given)).data
+    assert line.startswith("WARNING - ") and "it wants a token (account:token)" in line, line
+    wrong, cure = page(call)
+    assert wrong.startswith("WARNING webadmin-denies: ")
+    assert cure == "sendmail_james:account:token: one that James takes"
+    well(call, pillar=recipe.pillar(account={"token": token}, **given))
+    recipe.new_james()
+    well(call, pillar=recipe.pillar(relay=RELAY))
 
 
 def test_a_restart_that_fails(call: Call) -> None:
