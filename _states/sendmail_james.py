@@ -107,7 +107,7 @@ def _step(state: str) -> Ret:
         return {"comment": step.already(plan)}
     if __opts__["test"]:
         return {"result": None, "changes": changes, "comment": step.would}
-    return {"changes": changes, "comment": "prepared; goes live with this run"}
+    return {"changes": changes, "comment": "goes live with this run"}
 
 
 @_state
@@ -243,7 +243,7 @@ def live(name: str) -> Ret:
     if __opts__["test"]:
         comment = _proved("would be put in place", notes)
         return {"result": None, "changes": changes, "comment": comment}
-    return {"changes": changes, "comment": _proved("put in place", notes)}
+    return {"changes": changes, "comment": _proved("in place", notes)}
 
 
 def _proved(said: str, notes: list[str]) -> str:

@@ -9,7 +9,7 @@ from james_client.answers.preflight import found as preflight
 from james_client.changes import Changes
 from james_client.james.account import answer, checks, create, in_words, missing
 from james_client.james.line import JamesError, NothingListensError
-from james_client.run import port, rotation
+from james_client.run import port, rotation, told
 from james_client.run.domains import host_domains
 from james_client.run.plan import Plan
 
@@ -76,13 +76,13 @@ def _made_so(plan: Plan, *, test: bool) -> dict[str, Any]:
     create(settings, changes)
     if wrong := in_words(checks(settings, host_domains(plan), patient=patient)):
         said = "; ".join([*port.strangers(plan), *wrong])
-        return {"result": False, "changes": changes, "comment": said}
+        return {"result": False, "changes": told.files(changes), "comment": said}
     user = settings.auth.username if settings.auth else ""
-    return {"changes": changes, "comment": f"James takes what {user} will send"}
+    return {"changes": told.files(changes), "comment": f"James takes what {user} will send"}
 
 
 def _foretold(changes: Changes) -> dict[str, Any]:
     if not changes:
         return {"comment": "nothing would be changed on James"}
     comment = f"would be changed on James: {', '.join(changes)}"
-    return {"result": None, "changes": changes, "comment": comment}
+    return {"result": None, "changes": told.files(changes), "comment": comment}

@@ -153,7 +153,7 @@ def _offer(cf: Cf, login: Offer, changes: Changes) -> None:
 
 def _shown(cf: Cf, login: Offer) -> str:
     host = cf.macro("MTAHost") if login.host == SUBMISSION_HOST else login.host
-    return f"{host} alone is offered {' '.join(login.mechanisms)} from {login.file}"
+    return f"{host} alone: {' '.join(login.mechanisms)} from {login.file}"
 
 
 def _require(cf: Cf, rules: list[str], changes: Changes) -> None:

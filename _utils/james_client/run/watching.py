@@ -49,7 +49,7 @@ def keep(plan: Plan, functions: Functions, *, test: bool) -> dict[str, Any]:
     changes |= _sweep(plan, [watch.textfile] if watch.textfile else [], test=test)
     if watch.event == "never" and not test:
         Path(plan.platform.state_dir, TOLD).unlink(missing_ok=True)
-    said = f"checked every {watch.every}" if watch.every else "no schedule is wanted"
+    said = f"checked every {watch.every}" if watch.every else "not wanted"
     ret: dict[str, Any] = {"changes": changes, "comment": said}
     if changes and test:
         ret["result"] = None

@@ -113,8 +113,8 @@ def test_what_the_login_says_names_the_host_and_not_its_macro() -> None:
         for name, text in (("sendmail.cf", CF), ("submit.cf", SUBMIT))
     }
     assert said == {
-        "sendmail.cf": "localhost alone is offered LOGIN PLAIN from /etc/mail/james-auth-info",
-        "submit.cf": "[127.0.0.1] alone is offered LOGIN PLAIN from /etc/mail/james-msp-auth-info",
+        "sendmail.cf": "localhost alone: LOGIN PLAIN from /etc/mail/james-auth-info",
+        "submit.cf": "[127.0.0.1] alone: LOGIN PLAIN from /etc/mail/james-msp-auth-info",
     }
 
 
@@ -251,7 +251,7 @@ def test_without_a_login_the_rules_of_an_earlier_one_go(stock: bytes) -> None:
     said = auth.edit(cf, None, RELAY)
     assert set(said) == {"authinfo rules", "compulsory AUTH"}
     assert [one["new"] for one in said.values()] == [None, None]
-    assert "offered" in said["authinfo rules"]["old"]
+    assert "alone: LOGIN" in said["authinfo rules"]["old"]
     for ours in (b"jamesauth", b"454 James"):
         assert ours not in cf.render()
 
