@@ -20,7 +20,7 @@ _ATTEMPT = re.compile(
     r"(?:, xdelay=[\d+:]+)?, mailer=(?P<mailer>[^\s,]+)(?:, pri=\d+)?(?:, relay=(?P<relay>.*?))?"
     r"(?:, dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}))?(?:, reply=(?P<reply>.*?))?, stat=(?P<stat>.*)"
 )
-_ONCE = (", delay=", ", mailer=", ", stat=", ", dsn=", ", relay=")
+_ONCE = (", ctladdr=", ", delay=", ", mailer=", ", relay=", ", dsn=", ", reply=", ", stat=")
 _LOGIN = re.compile(r"53[0458] |Temporary AUTH failure|James has not authenticated us")
 
 

@@ -34,8 +34,8 @@ _RETURNED = re.compile(
 )
 _TAKEN_ON = re.compile(rf"Sent \((?:2\.\d\.\d )?(?P<id>{_ID}) Message accepted for delivery\)")
 _SESSION = re.compile(
-    rf"(?:(?:NOQUEUE|{_ID}): )?(?P<what>STARTTLS|AUTH)=client, relay=(?P<relay>[^\s,]+)[^,]*, "
-    r"(?P<how>.*)"
+    rf"(?:(?:NOQUEUE|{_ID}): )?(?P<what>STARTTLS|AUTH)=client, relay=(?P<relay>[^\s,]+)"
+    r"(?:\s[^,]*)?, (?P<how>.*)"
 )
 _FAR = 400 * 86400.0  # seconds: which of two years 60 apart is meant
 
