@@ -27,6 +27,7 @@ _FACILITY, _MAIL = b"SYSLOG_FACILITY", b"SYSLOG_FACILITY=2"
 _WANTED = {b"MESSAGE", b"SYSLOG_IDENTIFIER", b"SYSLOG_PID", b"_PID", b"_UID"}
 _BLOCK = 64 * 1024  # bytes that are read at once
 _BLOCKS = 256  # blocks that are kept
+_FIELDS = 10_000  # fields that are kept
 _LONGEST = 64 * 1024  # bytes of one field
 _MOST = 1_000_000  # objects in a chain; more is a loop
 
@@ -155,6 +156,8 @@ class _Journal:
 
     def _field(self, at: int) -> tuple[bytes, bytes | None] | None:
         if at not in self._fields:
+            if len(self._fields) >= _FIELDS:
+                self._fields.clear()
             self._fields[at] = self._parsed(at)
         return self._fields[at]
 

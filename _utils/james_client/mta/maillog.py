@@ -13,11 +13,10 @@ import pwd
 import re
 import stat
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 from james_client.errors import FaultError
@@ -25,6 +24,8 @@ from james_client.mta import journal
 
 LOOK = 4 * 1024 * 1024  # bytes of each file, from its end
 LINES = 5000  # of all, the newest
+ENTRIES, SECONDS = 200_000, 1.0  # of the journal, whoever wrote them
+LONGEST = 2048  # characters of a line: sendmail's own end at 1024 (conf.h: SYSLOG_BUFSIZE)
 _SYSLOG = "syslog"  # user and group of rsyslog on Ubuntu
 _TAG = r"(?P<tag>(?:sendmail|sm)[A-Za-z0-9_.-]*)\[(?P<pid>\d{1,10})\]: "
 _OLD = re.compile(rf"(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) \S+ {_TAG}(?P<text>.*)")
@@ -33,6 +34,7 @@ _NEW = re.compile(
     rf"\S+ {_TAG}(?P<text>.*)"
 )
 _OURS = re.compile(r"(sendmail|sm)[A-Za-z0-9_.-]*")
+_MAIN = ("sm-mta", "sm-que")  # how the main queue's runners call themselves in platforms.yaml
 _DAY = 86400.0
 
 
@@ -67,6 +69,7 @@ class Log:
 def read(
     files: Sequence[str],
     uids: Collection[int],
+    programs: Collection[int] = (),
     *,
     limit: int = LINES,
     folders: tuple[str, ...] | None = None,
@@ -77,13 +80,17 @@ def read(
         where a syslog daemon may write them; each with its rotated one, ``.1``
     uids
         whose entries of the journal are sendmail's own
+    programs
+        those whose entries are, too, but not in the name of the main queue's runner
     limit
         how many lines at most
     folders
         where journals are kept, systemd's places where absent
     """
     unseen: list[str] = []
-    if found := _journal(uids, limit, folders or journal.FOLDERS, unseen):
+    entries = _entries(folders or journal.FOLDERS, unseen)
+    found = _journal(entries, frozenset(uids), frozenset(programs), limit, unseen)
+    if found is not None:
         return Log(tuple(reversed(found)), "journal", False, tuple(unseen))
     for file in files:
         if found := _file(file, limit, unseen):
@@ -93,29 +100,43 @@ def read(
     return Log((), "", False, tuple(unseen))
 
 
-def _journal(
-    uids: Collection[int], limit: int, folders: tuple[str, ...], unseen: list[str]
-) -> list[LogLine]:
-    found: list[LogLine] = []
-    long = 0
+def _entries(folders: tuple[str, ...], unseen: list[str]) -> Iterator[journal.JournalEntry]:
     for path in journal.files(folders):
         try:
-            for entry in islice(journal.entries(path), 4 * limit):
-                if entry.uid not in uids or not _OURS.fullmatch(entry.tag):
-                    continue
-                if entry.text is None:
-                    long += 1
-                else:
-                    found.append(LogLine(entry.time, entry.tag, entry.pid, entry.text))
-                if len(found) >= limit:
-                    break
+            yield from journal.entries(path)
         except journal.JournalError as err:
             unseen.append(str(err))
+
+
+def _journal(
+    entries: Iterator[journal.JournalEntry],
+    uids: frozenset[int],
+    programs: frozenset[int],
+    limit: int,
+    unseen: list[str],
+) -> list[LogLine] | None:
+    """Return the journal's lines, the newest first; None where sendmail does not log there."""
+    found: list[LogLine] = []
+    long, cut, until = 0, False, time.monotonic() + SECONDS
+    for number, entry in enumerate(entries):
         if len(found) >= limit:
             break
+        # Any user can fill the journal: his entries take none of the room of sendmail's.
+        if cut := number >= ENTRIES or time.monotonic() > until:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+            unseen.append(f"the journal before {when}: it holds too much since")
+            break
+        main = entry.tag.startswith(_MAIN)
+        ours = entry.uid in uids or (entry.uid in programs and not main)
+        if not ours or not _OURS.fullmatch(entry.tag):
+            continue
+        if entry.text is None or len(entry.text) > LONGEST:
+            long += 1
+        else:
+            found.append(LogLine(entry.time, entry.tag, entry.pid, entry.text))
     if long:
         unseen.append(f"{long} lines that are too long to be read here: journalctl has them")
-    return found
+    return found if found or long or cut else None
 
 
 def _file(file: str, limit: int, unseen: list[str]) -> list[LogLine]:
@@ -167,6 +188,8 @@ def _refuse_shared(path: Path, seen: os.stat_result) -> None:
 
 
 def _parsed(text: str, now: float) -> LogLine | None:
+    if len(text) > LONGEST:
+        return None
     if match := _NEW.fullmatch(text):
         when = _of_iso(match["time"] + match["zone"].replace("Z", "+00:00"))
     elif match := _OLD.fullmatch(text):

@@ -10,9 +10,13 @@ from james_client.run.plan import Plan
 
 def read(plan: Plan, limit: int = maillog.LINES) -> maillog.Log:
     """Return the newest lines that sendmail has logged; no process is started for it."""
-    facts = plan.platform
-    uids = {uid_of(user) for user in ("root", facts.submit_user, plan.queue_user())}
-    return maillog.read(facts.mail_logs, {uid for uid in uids if uid is not None}, limit=limit)
+    # The main queue's mail is no business of whom programs' mail is handed to.
+    uids, programs = _uids("root", plan.queue_user()), _uids(plan.programs_user())
+    return maillog.read(plan.platform.mail_logs, uids, programs, limit=limit)
+
+
+def _uids(*users: str) -> set[int]:
+    return {uid for uid in map(uid_of, users) if uid is not None}
 
 
 def james_hosts(plan: Plan) -> tuple[str, ...]:

@@ -114,15 +114,54 @@ def test_no_log_is_said(folder: Path) -> None:
     )
 
 
-@pytest.mark.skipif(not pristine.in_disposable_host(), reason="writes into the host's journal")
+ON_A_HOST = pytest.mark.skipif(
+    not pristine.in_disposable_host(), reason="writes into the host's journal"
+)
+
+
+def log(*texts: str, by: str = "root", tag: str = "sm-msp[7]") -> None:
+    """Write entries of the journal as a user, and wait until they are in its file."""
+    for text in texts:
+        command = ["logger", "-p", "mail.info", "-t", tag, text]
+        subprocess.run(command, check=True, user=by, group=by, extra_groups=[])
+    pristine.run("journalctl", "--sync")
+
+
+@ON_A_HOST
 def test_the_journal_comes_first_and_no_user_is_believed_there(folder: Path) -> None:
     path = folder / "mail.log"
     path.write_text(line("in the file"))
-    for user, text in (("root", "true"), ("daemon", "pretended")):
-        command = ["logger", "-p", "mail.info", "-t", "sm-msp[7]", text]
-        subprocess.run(command, check=True, user=user, group=user, extra_groups=[])
-    pristine.run("journalctl", "--sync")
-    log = maillog.read([str(path)], {0}, folders=journal.FOLDERS)
-    assert (log.source, log.forgeable) == ("journal", False)
-    assert log.lines[-1].text == "true"
-    assert not [one for one in log.lines if one.text == "pretended"]
+    log("true")
+    log("pretended", by="daemon")
+    read = maillog.read([str(path)], {0}, folders=journal.FOLDERS)
+    assert (read.source, read.forgeable) == ("journal", False)
+    assert read.lines[-1].text == "true"
+    assert not [one for one in read.lines if one.text == "pretended"]
+
+
+@ON_A_HOST
+def test_what_others_log_takes_no_room() -> None:
+    log("true")
+    log(*map(str, range(12)), by="daemon")
+    found = maillog.read([], {0}, folders=journal.FOLDERS, limit=2)
+    assert found.lines[-1].text == "true"
+
+
+@ON_A_HOST
+@pytest.mark.parametrize("bound", [("ENTRIES", 3), ("SECONDS", -1.0)])
+def test_a_flooded_journal_is_said_and_no_file_read_in_its_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, bound: tuple[str, float]
+) -> None:
+    (folder / "mail.log").write_text(line("pretended"))
+    log(*map(str, range(20)), by="daemon")
+    monkeypatch.setattr(maillog, *bound)
+    found = maillog.read([str(folder / "mail.log")], {0}, folders=journal.FOLDERS, limit=2)
+    assert (found.lines, found.source, found.forgeable) == ((), "journal", False)
+    (why,) = found.unseen
+    assert "the journal before " in why
+
+
+def test_a_line_longer_than_sendmails_is_left_out(folder: Path) -> None:
+    path = folder / "mail.log"
+    path.write_text(line("x" * maillog.LONGEST) + line("short"))
+    assert [one.text for one in read(path).lines] == ["short"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import run_world
 from cf_world import CF
 from james_client.mta import journal
 from james_client.run import mail_log
+from support import pristine
 
 SENT = (
     "Jan  2 10:00:00 mail sm-msp[7]: 6AOEXhUO000526: to=alice, delay=00:00:25, xdelay=00:00:00, "
@@ -51,3 +53,20 @@ def test_a_stock_submission_program_names_this_machine_by_its_address(host: Path
     assert mail_log.lately(run_world.plan({}, **lookup)).taken
     elsewhere = run_world.plan({"relay": {"host": "james.example.org"}}, **lookup)
     assert mail_log.lately(elsewhere).taken is None
+
+
+@pytest.mark.skipif(not pristine.in_disposable_host(), reason="writes into the host's journal")
+def test_whom_programs_mail_is_handed_to_says_nothing_of_the_main_queue(tmp_path: Path) -> None:
+    (tmp_path / "sendmail.cf").write_bytes(CF)
+    for user, tag in (
+        ("root", "sm-mta[7]"),
+        ("smmsp", "sm-mta[8]"),
+        ("smmsp", "sm-que-runq[9]"),
+        ("smmsp", "sm-msp-queue[10]"),
+        ("daemon", "sm-msp[11]"),
+    ):
+        command = ["logger", "-p", "mail.info", "-t", tag, f"{user} as {tag}"]
+        subprocess.run(command, check=True, user=user, group=user, extra_groups=[])
+    pristine.run("journalctl", "--sync")
+    found = mail_log.read(run_world.plan({}, cf=str(tmp_path / "sendmail.cf")), limit=2)
+    assert [one.text for one in found.lines] == ["root as sm-mta[7]", "smmsp as sm-msp-queue[10]"]
