@@ -31,7 +31,7 @@ _VALUE = re.compile(rb'(?:\\.|"(?:\\.|[^"\\])*(?:"|\Z)|[^,"\\])*', re.DOTALL)
 _UNQUOTED = re.compile(rb'\\(.)|"', re.DOTALL)
 # "#" behind neither "$" nor a backslash, to the end of that line: translate_dollars() in readcf.c
 _COMMENT = re.compile(rb"(?<=[^\\$])#[^\n]*")
-_OPTION = re.compile(rb"#?O\s+([A-Za-z0-9][^=\n]*?)\s*(?:=\s*(.*))?\Z", re.DOTALL)
+_OPTION = re.compile(rb"#?O\s+([A-Za-z0-9](?:[^=\n]*[^=\s])?)\s*(?:=\s*(.*))?\Z", re.DOTALL)
 
 
 class LineError(FaultError):

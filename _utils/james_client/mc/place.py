@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from james_client.cf import timeouts
 from james_client.cf.options import OPTIONS, meant
@@ -31,7 +32,7 @@ _MACROS_WIN = (b"LOCAL_CONFIG", b"LOCAL_RULE_3", b"LOCAL_NET_CONFIG")
 _OPTION = re.compile(rb"O(?:\s+(?P<name>[A-Za-z0-9]+)|(?P<letter>[A-Za-z]))")
 _RULESET = re.compile(rb"S(authinfo|tls_rcpt)(?!\w)")
 _MAILER = re.compile(rb"M([\w-]+)\s*,")
-_MAILER_FLAGS = re.compile(rb"[,\s]F[^=,]*=\s*([^,]*)")
+_MAILER_FLAGS = re.compile(rb",\s*F[^=,]*=\s*([^,]*)")
 _SMTP = {"SMTP", "ESMTP", "SMTP8", "DSMTP", "RELAY"}
 
 
@@ -97,10 +98,7 @@ def refuse_overrides(lines: Sequence[bytes], place: Place, names: Collection[str
         if index >= place.index:
             found += _m4_names(code, written)
             # Inside quotes it may be for another host, or no more than a word.
-            outside = (
-                m for m in _WRITTEN.finditer(statement.code) if not statement.quoted(m.start())
-            )
-            written |= {match[1].decode() for match in outside}
+            written |= {match[1].decode() for match in statement.outside(_WRITTEN)}
         for name in found:
             if name in names:
                 where = lines[place.index].strip().decode("utf-8", "replace")
@@ -128,11 +126,8 @@ def holds_mailer(lines: Sequence[bytes], name: str, flag: str) -> bool:
         match = _MAILER.match(statement.code)
         if not match or match[1].decode().lower() != name.lower():
             continue
-        body = statement.code
-        for more in read[at + 1 :]:
-            if more.code[:1] not in (b" ", b"\t"):
-                break
-            body += more.code
+        more = takewhile(lambda one: one.code[:1] in (b" ", b"\t"), read[at + 1 :])
+        body = b"".join([statement.code, *(one.code for one in more)])
         if flag.encode() not in b"".join(_MAILER_FLAGS.findall(body)):
             raise McError(
                 f"mailer {name!r} has no flag {flag}, so that sendmail does not ask ruleset 5 and "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from james_client.cf.text import LineError
@@ -28,9 +28,14 @@ class Statement:
     depth: int
     code: bytes
 
-    def quoted(self, place: int) -> bool:
-        """Tell whether a place in the line is inside quotes."""
-        return _depth(self.code[:place], self.depth) > 0
+    def outside(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+        """Yield the places of a pattern that are outside quotes."""
+        place, depth = 0, self.depth
+        for match in pattern.finditer(self.code):
+            depth = _depth(self.code[place : match.start()], depth)
+            place = match.start()
+            if depth == 0:
+                yield match
 
 
 def statements(lines: Iterable[bytes]) -> list[Statement]:
