@@ -19,7 +19,8 @@ def figures(evidence: Evidence) -> dict[str, Figure]:
         for one in evidence.queues:
             found |= _of_queue(evidence, one)
     with suppress(*ERRORS):
-        for name in ("taken", "refused"):
+        # What any user could have written in the log is no figure.
+        for name in () if evidence.lately.forgeable else ("taken", "refused"):
             if last := getattr(evidence.lately, name):
                 found[f"last_{name}"] = Figure(round(max(evidence.now - last.time, 0.0)), "s")
     return found

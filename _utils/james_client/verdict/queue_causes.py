@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from james_client.mta.queue import Held
 from james_client.verdict.cause import Cause
-from james_client.verdict.evidence import Evidence
+from james_client.verdict.evidence import Evidence, NotSeenError
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.queues import SeenQueue
 from james_client.verdict.words import duration
@@ -87,6 +87,10 @@ def _many(seen: Evidence) -> Iterator[Finding]:
 def _refused_lately(seen: Evidence) -> Iterator[Finding]:
     """Find a login that was refused last, while what waits is still to be tried again."""
     found, waiting = seen.lately, [one for one in seen.queues if one.glimpse.total]
+    if found.forgeable:
+        return  # any user could take a warning away, or make one
+    if waiting and not (found.taken or found.refused) and found.source and found.unseen:
+        raise NotSeenError("; ".join(found.unseen))
     if waiting and found.refused and found.fails and found.refused.login:
         ago = duration(seen.now - found.refused.time)
         said = f"the login was refused {ago} ago, and James has taken no message since"

@@ -17,6 +17,8 @@ from james_client.mta.processes import Listener, Processes
 from james_client.mta.queue import Aged, Glimpse, Held
 from james_client.run.reach import Reach
 from james_client.verdict.causes import CAUSES
+from james_client.verdict.evidence import NotSeenError
+from james_client.verdict.figures import figures
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.queues import SeenQueue
 from james_client.verdict.unread import Box, Unread
@@ -331,6 +333,30 @@ def test_a_returned_message_or_one_taken_since_is_no_refused_login() -> None:
     for lately in (bounced, since):
         assert found("last-refused", Seen(queues=[queue(1)], lately=lately)) == []
     assert found("last-refused", Seen(lately=replace(since, taken=None))) == []
+
+
+@pytest.mark.parametrize("login_is_refused", [True, False])
+def test_a_log_that_any_user_can_write_neither_blames_nor_proves(login_is_refused: bool) -> None:
+    taken, refused = attempt(30, "Sent", "2.0.0"), attempt(10, "535 no")
+    for log, forgeable in (("journal", False), ("/var/log/mail.log", True)):
+        last = Lately(taken, refused if login_is_refused else None, log, forgeable, ())
+        seen = Seen(queues=[queue(1)], lately=last)
+        assert bool(found("last-refused", seen)) is (login_is_refused and not forgeable)
+        assert ("last_taken" in figures(seen)) is not forgeable
+
+
+def test_a_journal_whose_end_is_all_that_was_seen_is_said_where_mail_waits() -> None:
+    cut = Lately(None, None, "journal", False, ("the journal before noon",))
+    with pytest.raises(NotSeenError, match="the journal before noon"):
+        found("last-refused", Seen(queues=[queue(1)], lately=cut))
+    assert found("last-refused", Seen(lately=cut)) == []
+    taken = replace(cut, taken=attempt(30, "Sent", "2.0.0"))
+    assert found("last-refused", Seen(queues=[queue(1)], lately=taken)) == []
+
+
+def test_a_host_that_keeps_no_log_is_not_warned_of() -> None:
+    none = Lately(None, None, "", False, ("no line of sendmail's in the journal",))
+    assert found("last-refused", Seen(queues=[queue(1)], lately=none)) == []
 
 
 def test_the_table_is_in_causal_order_and_names_each_cause_once() -> None:
