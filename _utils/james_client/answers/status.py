@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from james_client.answers.check import level_of
 from james_client.files import back
 from james_client.james.account import answer, checks
 from james_client.mta import processes
-from james_client.run import moving, other_tools, port, proof, service
+from james_client.run import mail_log, moving, other_tools, port, proof, service
 from james_client.run.domains import host_domains
 from james_client.run.load import ERRORS, require_sendmail
 from james_client.run.plan import Plan
@@ -22,6 +23,7 @@ from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level, Verdict
 from james_client.verdict.judge import judge
 from james_client.verdict.unread import unread
+from james_client.verdict.words import duration
 
 TIMEOUT = 60.0  # seconds
 _SHOWN = 6  # findings, and mailboxes: the page is for one screen
@@ -127,6 +129,17 @@ def _names(plan: Plan) -> Any:
     return {"addresses asked": found.asked, "not proved": list(found.notes)}
 
 
+def _last(plan: Plan) -> Any:
+    found = mail_log.lately(plan)
+    if found.forgeable:
+        return f"not told: any user of this host can add lines to {found.source}"
+    now, shown = time.time(), {}
+    for what, one in (("taken", found.taken), ("refused", found.refused)):
+        if one:
+            shown[what] = f"{duration(now - one.time)} ago"
+    return shown or "; ".join(found.unseen) or "none"
+
+
 def _unread(plan: Plan) -> dict[str, Any]:
     found = unread(plan)
     shown: dict[str, Any] = {str(box.path): str(box) for box in found.dead}
@@ -151,6 +164,7 @@ PARTS: dict[str, Callable[[Plan], Any]] = {
     "waiting": waiting.look,
     "James": _james,
     "names": _names,
+    "last mail to James": _last,
     "mail nobody reads": _unread,
     "after a rebuild": _rebuild,
 }
