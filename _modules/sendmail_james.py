@@ -7,8 +7,8 @@ password.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 # Modules only: Salt's loader would take an imported function for one of ours.
@@ -22,8 +22,7 @@ from james_client.answers import status as page
 from james_client.answers import trace as journey
 from james_client.answers import watch as watcher
 from james_client.changes import Changes, HostChanges
-from james_client.errors import CallerError
-from james_client.run import live, load, proof, rotation, service, steps, whole
+from james_client.run import alone, live, load, proof, rotation, service, whole
 from james_client.run.plan import Plan
 from james_client.wishes import checks
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -34,28 +33,15 @@ __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
 __context__: dict[str, Any]
 
-__virtualname__ = "sendmail_james"
 __func_alias__ = {"settings_": "settings"}
-
-
-def __virtual__() -> str:
-    return __virtualname__
 
 
 def _command(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a command of a function: our errors become Salt's, and nothing secret leaves."""
 
-    @functools.wraps(function)
+    @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        def say(value: Any) -> Any:
-            return load.shown(value, __pillar__, __context__)
-
-        try:
-            return say(function(*args, **kwargs))
-        except CallerError as err:
-            raise SaltInvocationError(say(str(err))) from None
-        except load.ERRORS as err:
-            raise CommandExecutionError(say(str(err))) from None
+        return load.answer(partial(function, *args, **kwargs), __pillar__, __context__)
 
     return call
 
@@ -65,22 +51,11 @@ def _plan(cf: str | None = None) -> Plan:
     return plan if cf is None else plan.for_one(cf)
 
 
-def _exit_code(wrong: bool) -> None:
+def _told(found: dict[str, Any], wrong: object) -> dict[str, Any]:
     """Exit with 1 where something is wrong: what monitors, scripts and orchestrations see."""
     if wrong:
         __context__["retcode"] = 1
-
-
-def _apply(command: str, cf: str | None, test: bool) -> HostChanges:
-    """Take one step alone: edit, prove, put in place."""
-    plan = _plan(cf)
-    step = next(step for step in steps.STEPS if step.command == command)
-    changes = steps.take(step, plan)
-    plan = whole.whole(plan)
-    proof.prove(plan)
-    placed, _ = rotation.go_live(plan, __salt__, holder="salt-call", test=test)
-    # What the steps of earlier runs change with it, and what James was told, has no words above.
-    return changes | {path: {"file": one} for path, one in placed.items() if path not in changes}
+    return found
 
 
 @_command
@@ -99,7 +74,7 @@ def relay(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.relay test=True
     """
-    return _apply("relay", cf, test)
+    return alone.take(_plan(cf), "relay", __salt__, test=test)
 
 
 @_command
@@ -117,7 +92,7 @@ def loop_check(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.loop_check test=True
     """
-    return _apply("loop_check", cf, test)
+    return alone.take(_plan(cf), "loop_check", __salt__, test=test)
 
 
 @_command
@@ -135,7 +110,7 @@ def client_auth(cf: str | None = None, test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.client_auth test=True
     """
-    return _apply("client_auth", cf, test)
+    return alone.take(_plan(cf), "client_auth", __salt__, test=test)
 
 
 @_command
@@ -151,7 +126,7 @@ def credentials(test: bool = False) -> HostChanges:
 
         salt-call sendmail_james.credentials
     """
-    return _apply("credentials", None, test)
+    return alone.take(_plan(), "credentials", __salt__, test=test)
 
 
 @_command
@@ -189,8 +164,7 @@ def drift() -> HostChanges:
     """
     plan = _plan()
     found = whole.drift(plan) | service.drift(plan, __salt__)
-    _exit_code(bool(found))
-    return found
+    return _told(found, found)
 
 
 @_command
@@ -245,8 +219,7 @@ def probe(verbose: bool = False) -> dict[str, Any]:
         salt-call sendmail_james.probe verbose=True
     """
     report = test_messages.probe(_plan(), verbose=verbose)
-    _exit_code(bool(report["wrong"]))
-    return report
+    return _told(report, report["wrong"])
 
 
 @_command
@@ -265,8 +238,7 @@ def account(create: bool = False, test: bool = False) -> dict[str, Any]:
         salt-call sendmail_james.account create=True
     """
     report = account_report.account(_plan(), make=create, test=test)
-    _exit_code(account_report.is_wrong(report))
-    return report
+    return _told(report, account_report.is_wrong(report))
 
 
 @_command
@@ -302,8 +274,7 @@ def preflight() -> dict[str, Any]:
         salt-call sendmail_james.preflight
     """
     report = what_james_allows.preflight(_plan())
-    _exit_code(bool(report["wrong"]))
-    return report
+    return _told(report, report["wrong"])
 
 
 def check(perfdata: bool = False) -> str:
@@ -372,9 +343,7 @@ def trace(message: str = "latest") -> dict[str, Any]:
     """
     plan, mistakes = load.load_known(__salt__, __pillar__, __grains__, __opts__, __context__)
     found = journey.trace(plan, message, mistakes)
-    if not found["way"]:
-        __context__["retcode"] = 1
-    return found
+    return _told(found, not found["way"])
 
 
 @_command
@@ -394,11 +363,7 @@ def watch(test: bool = False) -> dict[str, Any]:
 
         salt-call sendmail_james.watch test=True
     """
-
-    def send(tag: str, data: dict[str, Any]) -> bool:
-        shown = load.shown(data, __pillar__, __context__)
-        return bool(__salt__["event.send"](tag, shown))
-
+    send = partial(load.send, __salt__, __pillar__, __context__)
     pillar = load.current_pillar(__opts__, __pillar__)
     plan, mistakes = load.load_known(__salt__, pillar, __grains__, __opts__, __context__)
     return watcher.watch(plan, mistakes, send, test=test)

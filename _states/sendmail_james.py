@@ -41,12 +41,6 @@ __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
 __low__: dict[str, Any]
 
-__virtualname__ = "sendmail_james"
-
-
-def __virtual__() -> str:
-    return __virtualname__
-
 
 def _plan(*, anew: bool = False) -> Plan:
     """Return this run's plan, made from the checked pillar by the first state that asks for it.
@@ -67,20 +61,11 @@ def _plan(*, anew: bool = False) -> Plan:
 
 
 def _state(function: Callable[..., Ret]) -> Callable[..., Ret]:
-    """Make a state of a function: what it returns wins over "nothing changed, all is well".
-
-    Errors become the state's failure, and nothing secret leaves: this is the one way out.
-    """
-
     @functools.wraps(function)
     def call(name: str, *args: Any, **kwargs: Any) -> Ret:
-        ret = {"name": name, "result": True, "changes": {}, "comment": ""}
-        try:
-            ret |= function(name, *args, **kwargs)
-        except load.ERRORS as err:
-            ret |= {"result": False, "comment": str(err)}
-        shown: Ret = load.shown(ret, __pillar__, __context__)
-        return shown
+        return load.state(
+            name, functools.partial(function, name, *args, **kwargs), __pillar__, __context__
+        )
 
     return call
 

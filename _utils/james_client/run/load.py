@@ -14,9 +14,9 @@ from typing import Any
 
 import salt.pillar
 import salt.utils.yaml
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
-from james_client.errors import ClientError
+from james_client.errors import CallerError, ClientError
 from james_client.james.peer import first_unprivileged_port, is_here
 from james_client.run.plan import Plan, RunError
 from james_client.scrub import scrub_all
@@ -134,6 +134,48 @@ def shown(value: Any, pillar: Mapping[str, Any], context: Mapping[str, Any]) -> 
     if isinstance(value, dict):
         return {key: scrub_all(one, secrets) for key, one in value.items()}
     return scrub_all(value, secrets)
+
+
+def answer(call: Callable[[], Any], pillar: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
+    """Return what a command does: our errors become Salt's, and nothing secret leaves.
+
+    Raises SaltInvocationError for a caller's mistake, CommandExecutionError for all else.
+    """
+    try:
+        return shown(call(), pillar, context)
+    except CallerError as err:
+        raise SaltInvocationError(shown(str(err), pillar, context)) from None
+    except ERRORS as err:
+        raise CommandExecutionError(shown(str(err), pillar, context)) from None
+
+
+def state(
+    name: str,
+    call: Callable[[], dict[str, Any]],
+    pillar: Mapping[str, Any],
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what a state does: what it says wins over "nothing changed, all is well".
+
+    Errors become its failure, and nothing secret leaves: this is the one way out.
+    """
+    ret = {"name": name, "result": True, "changes": {}, "comment": ""}
+    try:
+        ret |= call()
+    except ERRORS as err:
+        ret |= {"result": False, "comment": str(err)}
+    return dict(shown(ret, pillar, context))
+
+
+def send(
+    functions: Functions,
+    pillar: Mapping[str, Any],
+    context: Mapping[str, Any],
+    tag: str,
+    data: dict[str, Any],
+) -> bool:
+    """Send an event without anything secret, and tell whether Salt took it."""
+    return bool(functions["event.send"](tag, shown(data, pillar, context)))
 
 
 def _given_secrets(pillar: Mapping[str, Any]) -> Iterator[Secret]:
