@@ -69,8 +69,9 @@ _CHECK = (
     "\n')')dnl"
 )
 _QUOTED = re.compile(
-    rb"(?ms)(?:^# %s\n.*?^# %s\n|(?:^# |`')%s\n.*?^# %s\n)"
-    % tuple(re.escape(mark).encode() for mark in (BEGIN, END, LAST_BEGIN, LAST_END))
+    # from the last line that begins a part to the first that ends it
+    rb"(?m)^# %s\n(?:(?!# %s\n).*\n)*?# %s\n|(?:^# |`')%s\n(?:(?!.*%s\n).*\n)*?# %s\n"
+    % tuple(re.escape(m).encode() for m in (BEGIN, BEGIN, END, LAST_BEGIN, LAST_BEGIN, LAST_END))
 )
 # m4 hangs what is added to the flags of Mcyrus on Mcyrusbb, too; Mcyrus has the flag on its own.
 _CYRUS = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from james_client.mc.block import without_quoted_block
+from james_client.mc.parts import BEGIN, LAST_BEGIN
 from james_client.mc.place import McError, find_place, holds_mailer, refuse_overrides
 from support.growth import LINEAR, growth
 
@@ -27,3 +29,10 @@ def test_an_mc_takes_linear_time(shape: str, piece: str) -> None:
     size = 12000 // len(piece)
     small, double = (shape.replace("{}", piece * n).encode() for n in (size, 2 * size))
     assert growth(read, small, double) < LINEAR
+
+
+@pytest.mark.parametrize("piece", [f"# {BEGIN}\n", f"# {LAST_BEGIN}\n", f"`'{LAST_BEGIN}\n"])
+def test_a_cf_of_parts_without_an_end_takes_linear_time(piece: str) -> None:
+    small, double = ((piece * n).encode() for n in (400, 800))
+    assert without_quoted_block(small) == small
+    assert growth(without_quoted_block, small, double) < LINEAR
