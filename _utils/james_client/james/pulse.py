@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from james_client.james.dialogue import MECHANISMS, Login
 from james_client.james.smtp import Reply, Server, conversation
 
+_WRONG = 535  # name or password, whatever the mechanism (RFC 4954, 6)
+
 
 @dataclass(frozen=True)
 class Pulse:
@@ -19,7 +21,8 @@ class Pulse:
     offers
         the mechanisms of AUTH that he offers
     logins
-        his answer to the login by each mechanism that was tried, the last of which may be yes
+        his answer to the login by each mechanism that was tried, the last of which may be yes, or
+        a no to name and password
     senders
         his answers to sendmail's senders, "" for the null sender; empty without a login
     """
@@ -41,7 +44,9 @@ class Pulse:
 
 
 def pulse(server: Server, login: Login | None, senders: Sequence[str] | None = None) -> Pulse:
-    """Log in as sendmail does, one mechanism after the other, and ask for its senders.
+    """Log in as sendmail does, and ask for its senders.
+
+    A mechanism that is not taken is followed by the next one, a wrong password by none.
 
     login
         None asks without one
@@ -58,6 +63,8 @@ def pulse(server: Server, login: Login | None, senders: Sequence[str] | None = N
             if login is None or found.let_in:
                 break
             found.logins[name] = talk.log_in(name, login.username, login.password)
+            if found.logins[name].code == _WRONG:
+                break  # each more is a failed login that counts towards a lock-out
         if login is None or found.let_in:
             for sender in ("", f"root@{server.helo}") if senders is None else senders:
                 found.senders[sender] = talk.ask(f"MAIL FROM:<{sender}>")

@@ -30,6 +30,12 @@ def version(binary: str, *, timeout: float = TIMEOUT) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].strip(".").split("."))
 
 
+def is_roots(uid: int, gid: int, mode: int) -> bool:
+    """Tell whether nobody but root, or who runs this, could have written a file."""
+    others = stat.S_IWOTH | (stat.S_IWGRP if gid else 0)
+    return uid in (0, os.geteuid()) and not mode & others
+
+
 def require_roots(cf: Path | str, uid: int, gid: int, mode: int) -> None:
     """Refuse a cf that others than root could have written.
 
@@ -38,8 +44,7 @@ def require_roots(cf: Path | str, uid: int, gid: int, mode: int) -> None:
     another user it checks nothing (-bC), does not know the queue and the maps (-bv: "may give
     misleading output for non-privileged user") and cannot read classes kept from others (-bt).
     """
-    others = stat.S_IWOTH | (stat.S_IWGRP if gid else 0)
-    if uid not in (0, os.geteuid()) or mode & others:
+    if not is_roots(uid, gid, mode):
         raise ProcessError(
             f"{cf}: belongs to uid {uid}, gid {gid}, with mode {stat.S_IMODE(mode):04o}; expected "
             "a file that root alone can write, since sendmail runs as root what a cf tells it to: "

@@ -23,6 +23,8 @@ from james_client.scrub import scrub
 _PIECES = ("qf", "hf", "Qf", "df", "xf", "tf")
 _SUBFOLDERS = ("qf", "df", "xf")
 _LOOK = 1024 * 1024
+_CONTROL = re.compile("qf[A-Za-z0-9]{6,20}")  # others could be any text
+_REASON = 300  # characters of it that are kept
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ def _count(place: int, until: float) -> tuple[list[str], bool]:
         for number, entry in enumerate(entries):
             if not number % 1000 and time.monotonic() >= until:
                 return names, False
-            if entry.name.startswith("qf") and len(entry.name) > 2:
+            if _CONTROL.fullmatch(entry.name):
                 names.append(entry.name)
     return names, True
 
@@ -243,7 +245,7 @@ def _held(name: str, head: bytes) -> Held | None:
         return None  # delivered meanwhile, or still being written
     reason, tries = (re.search(rb"(?m)^%b(.*)$" % letter, head) for letter in (b"M", b"N"))
     said = scrub(reason[1].decode("utf-8", "replace")) if reason else "no reason noted"
-    return Held(name[2:], age, said, int(tries[1]) if tries and tries[1].isdigit() else 0)
+    return Held(name[2:], age, said[:_REASON], int(tries[1]) if tries and tries[1].isdigit() else 0)
 
 
 def _aged(head: bytes) -> Aged | None:

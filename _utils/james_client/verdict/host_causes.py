@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,13 +46,14 @@ def _skips_runs(cf: Cf, average: int) -> int | None:
 
 def _full(found: space.Space, least: int) -> tuple[str, str] | None:
     """Return what a file system lacks and what shows who fills it, None where it has enough."""
+    mount = shlex.quote(found.mount)
     if found.free < least:
         left, wanted = (blocks * found.block // 1024 for blocks in (found.free, least))
-        return f"has {left} KiB left, expected at least {wanted}", f"du -xh -d3 {found.mount}"
+        return f"has {left} KiB left, expected at least {wanted}", f"du -xh -d3 {mount}"
     if found.files is not None and found.files < space.FILES:
         return (
             f"has room for {found.files} more files, expected {space.FILES}",
-            f"du -x --inodes -d3 {found.mount}",
+            f"du -x --inodes -d3 {mount}",
         )
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -14,7 +14,9 @@ from james_client.verdict.causes import CAUSES
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.figures import figures
 from james_client.verdict.finding import Figure, Finding, Verdict
+from james_client.verdict.words import shown
 
+_NOT_SHOWN = "by hand: a name in it has characters that no terminal shows"
 SHARE = 0.6  # of the time that is left, for one look: the next ones want some, too
 T = TypeVar("T")
 
@@ -42,10 +44,11 @@ def judge(evidence: Evidence, *, deep: bool = False, table: Sequence[Cause] = CA
             continue
         asked = _ask(cause.name, partial(_findings, cause), evidence, none)
         found += [(cause.symptom, -one.level, one) for one in asked.found]
-        if asked.found:
+        # Of what is only a warning here, nothing worse may come.
+        if any(one.level is cause.level for one in asked.found):
             explained |= set(cause.explains)
-        if asked.unseen and asked.unseen not in unseen:
-            unseen.append(asked.unseen)
+        if (why := shown(asked.unseen)) and why not in unseen:
+            unseen.append(why)
     findings = [one for *_, one in sorted(found, key=lambda each: each[:2])]
     # What is not seen of these, the rows have told.
     numbers: dict[str, Figure] = {}
@@ -53,7 +56,13 @@ def judge(evidence: Evidence, *, deep: bool = False, table: Sequence[Cause] = CA
 
 
 def _findings(cause: Cause, evidence: Evidence) -> list[Finding]:
-    return list(cause.look(evidence))
+    return [_shown(one) for one in cause.look(evidence)]
+
+
+def _shown(one: Finding) -> Finding:
+    """Take out of a finding what others' names and texts would do to a terminal."""
+    cure = one.cure if one.cure.isprintable() else _NOT_SHOWN
+    return replace(one, said=shown(one.said), cure=cure)
 
 
 def _ask(name: str, look: Callable[[Evidence], T], evidence: Evidence, nothing: T) -> _Asked[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from james_client.mta.queue import Held
@@ -99,8 +100,9 @@ def _refused_lately(seen: Evidence) -> Iterator[Finding]:
 
 def _dead_letters(seen: Evidence) -> Iterator[Finding]:
     for box in seen.unread.dead:
+        path = shlex.quote(str(box.path))
         said = f"{box.path} holds mail that could be neither delivered nor returned ({box})"
-        yield Finding("dead-letter", Level.WARNING, said, f"truncate -s 0 {box.path}")
+        yield Finding("dead-letter", Level.WARNING, said, f"truncate -s 0 {path}")
 
 
 def _stays_here(seen: Evidence) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from james_client.mc.block import McError
@@ -17,7 +18,7 @@ def _broken(seen: Evidence) -> Iterator[Finding]:
     try:
         _ = seen.rebuilds
     except (ProcessError, McError, RunError) as err:
-        mcs = " ".join(mc for mc, _ in seen.plan.rebuildable_mcs())
+        mcs = shlex.join(mc for mc, _ in seen.plan.rebuildable_mcs())
         said = f"no cf can be built: {err}"
         yield Finding("mc-broken", Level.WARNING, said, f"mend it in {mcs}, then: {APPLY}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from james_client.james.line import JamesError
@@ -26,8 +27,8 @@ def _ill(seen: Evidence) -> Iterator[Finding]:
     for name, state in seen.health.items():
         level = Level.CRITICAL if state.startswith("unhealthy") else Level.WARNING
         said = f"James calls his {name} {state}"
-        cure = f"curl -s {account.webadmin if account else ''}/healthcheck"
-        yield Finding("james-ill", level, said, cure)
+        url = f"{account.webadmin if account else ''}/healthcheck"
+        yield Finding("james-ill", level, said, f"curl -s {shlex.quote(url)}")
 
 
 CAUSES = (

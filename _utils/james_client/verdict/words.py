@@ -6,6 +6,7 @@ from collections.abc import Collection
 from itertools import islice, pairwise
 
 APPLY = "salt-call state.apply sendmail_james"
+_LONGEST = 400
 
 
 def duration(seconds: float) -> str:
@@ -17,6 +18,12 @@ def duration(seconds: float) -> str:
             more = whole % size // smaller
             return f"{whole // size} {unit}" + f" {more} {small}" * bool(more)
     return f"{whole} s"
+
+
+def shown(text: str) -> str:
+    """Return a text of others in one line that a terminal may be shown, cut where it is long."""
+    line = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def some(words: Collection[str], shown: int = 3) -> str:

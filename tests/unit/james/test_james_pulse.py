@@ -31,10 +31,15 @@ def test_a_login_that_is_taken_is_tried_once_and_the_senders_asked_for() -> None
     assert not [line for line in heard if line.startswith(("RCPT", "DATA"))]
 
 
-def test_a_login_that_is_refused_is_tried_by_each_mechanism_and_no_sender_asked_for() -> None:
-    found, _ = asked({**EHLO, "AUTH": "535 no"})
+def test_a_wrong_password_is_one_failed_login_and_no_sender_is_asked_for() -> None:
+    found, heard = asked({**EHLO, "AUTH": "535 no"})
     assert (found.let_in, str(found.refused), found.senders) == (False, "535 no", {})
-    assert found.logins.keys() == {"LOGIN", "PLAIN"}
+    assert len([line for line in heard if line.startswith("AUTH")]) == 1
+
+
+def test_a_mechanism_that_is_not_taken_is_followed_by_the_next() -> None:
+    found, _ = asked({**EHLO, "AUTH LOGIN": "504 not that one", "AUTH PLAIN": "235 in"})
+    assert found.let_in and found.logins.keys() == {"LOGIN", "PLAIN"}
 
 
 def test_a_refusal_for_now_is_none_for_good() -> None:

@@ -59,3 +59,12 @@ def test_a_queue_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_no_reason_shows_a_login(tmp_path: Path) -> None:
     put(tmp_path, "6AxAAAAA000001", 1000, "Deferred: AUTH PLAIN AHNlbmRtYWlsAHMzY3JldA==", 1)
     assert "AHNlbmRtYWls" not in str(glimpse([str(tmp_path)], 5, 10))
+
+
+def test_names_that_are_no_control_files_are_none_and_long_reasons_are_cut(tmp_path: Path) -> None:
+    for name in ("6Ax\x1b[2J0001", "6AxAAAAA\u202e0001", "6Ax;id;AAAAA", "6A", "6" * 99):
+        put(tmp_path, name, 1000, "Deferred: so", 1)
+    put(tmp_path, "6AxAAAAA000001", 1000, "x" * 900_000, 1)
+    found = glimpse([str(tmp_path)], 50, 10)
+    assert (found.total, [one.id for one in found.read]) == (1, ["6AxAAAAA000001"])
+    assert len(found.read[0].reason) == 300

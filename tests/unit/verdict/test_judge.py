@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import run_world
@@ -41,6 +42,46 @@ def names(*table: Cause, deep: bool = False, seconds: float = 5) -> list[str]:
 
 def test_what_a_cause_explains_is_not_looked_for() -> None:
     assert names(row("a", explains=("b",)), row("b"), row("c")) == ["a", "c"]
+
+
+def test_a_cause_that_is_only_a_warning_here_explains_nothing_away() -> None:
+    mild = replace(row("a", Level.WARNING, explains=("b",)), level=Level.CRITICAL)
+    assert names(mild, row("b")) == ["b", "a"]
+
+
+def test_texts_of_others_do_nothing_to_a_terminal() -> None:
+    said = "\x1b[2J\a\u202e caf\u00e9\nOK - all is well" + "x" * 900_000
+    evil = Finding("a", Level.CRITICAL, said, "truncate -s 0 '/tmp/\x1b]0;a'")
+
+    def fail(_: Evidence) -> list[Finding]:
+        raise FaultError(said)
+
+    table = [Cause("a", Level.CRITICAL, (), lambda _: [evil], "", "")]
+    found = judge(Evidence(PLAN), table=[*table, Cause("b", Level.WARNING, (), fail, "", "")])
+    (one,), (unseen,) = found.findings, found.unseen
+    for text in (one.said, unseen):
+        assert text.startswith("?[2J?? caf\u00e9 OK - all is well")
+        assert (len(text), text[-1], text.isprintable()) == (400, "\u2026", True)
+    assert one.cure == "by hand: a name in it has characters that no terminal shows"
+
+
+def test_a_cure_is_kept_whole() -> None:
+    long = Finding("a", Level.CRITICAL, "it is", "x" * 5000)
+    table = [Cause("a", Level.CRITICAL, (), lambda _: [long], "", "")]
+    assert judge(Evidence(PLAN), table=table).findings == [long]
+
+
+def test_figures_that_hang_cost_their_share_and_are_not_well(monkeypatch: Any) -> None:
+    end = threading.Event()
+
+    def hang(_: Evidence) -> dict[str, Figure]:
+        end.wait()
+        return {}
+
+    monkeypatch.setattr(room, "figures", hang)
+    found = judge(Evidence(PLAN, 0.1), table=())
+    end.set()
+    assert found.figures == {}
 
 
 def test_causes_come_the_worst_first_and_symptoms_last() -> None:
