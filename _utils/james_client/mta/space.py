@@ -21,6 +21,8 @@ class Space:
         where it is mounted
     free, block
         blocks, and bytes of one
+    total
+        blocks in all; 0 where the kernel makes the file system up, as /proc
     files
         how many more files it takes, None where it does not count them
     """
@@ -28,6 +30,7 @@ class Space:
     mount: str
     free: int
     block: int
+    total: int
     files: int | None
 
 
@@ -38,7 +41,8 @@ def space(folder: str) -> Space:
     while not os.path.ismount(mount):
         mount = mount.parent
     block = seen.f_bsize or seen.f_frsize
-    return Space(str(mount), seen.f_bavail, block, seen.f_favail if seen.f_files else None)
+    files = seen.f_favail if seen.f_files else None
+    return Space(str(mount), seen.f_bavail, block, seen.f_blocks, files)
 
 
 def load() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from james_client.verdict import (
+    cf_causes,
     file_causes,
     host_causes,
     james_causes,
@@ -15,6 +16,7 @@ from james_client.verdict import (
 )
 
 CAUSES = (
+    *cf_causes.CAUSES,
     *file_causes.FIRST,
     *host_causes.CAUSES,
     *process_causes.CAUSES,

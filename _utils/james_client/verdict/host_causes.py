@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from james_client.cf.text import Cf
+from james_client.james.peer import bare
 from james_client.mta import space
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
@@ -25,7 +28,11 @@ _PER_PROCESSOR = 8  # QueueLA where the cf has none
 _FACTOR, _RECIPIENT = 600_000, 30_000  # QueueFactor, RecipientFactor
 _LEAST = 64 * 1024 * 1024  # bytes that James wants for his stores and logs
 _BUSIEST = "ps -eo pcpu,pid,user,args --sort=pcpu"  # the busiest last
-_LOOK_UP = re.compile(r"\bhost map: lookup \(([^)]*)\): deferred|host name lookup failure")
+_LOOK_UP = re.compile(
+    r"\bhost map: lookup \(([^)]*)\): deferred|(?:Name server: (\S+): )?host name lookup failure"
+)
+_NEARLY_ALL = 0.8
+_JAVA = ("java", "jsvc")
 
 
 def _number(cf: Cf, option: str, default: int) -> int:
@@ -73,22 +80,47 @@ def _spool(seen: Evidence) -> Iterator[Finding]:
 
 def _james_disk(seen: Evidence) -> Iterator[Finding]:
     """Look at the disk that James works on, where he is this host's."""
-    relay = seen.plan.settings.relay
-    holders = {one.pid for one in seen.processes.listeners if one.port == relay.port}
-    for pid in sorted(pid for pid in holders if pid and relay.loopback):
+    for james in _james(seen):
+        pid = james.pid
         try:
-            folder = _works_in(psutil.Process(pid))
+            folder = _works_in(james)
             found = space.space(folder)
         except (psutil.Error, FileNotFoundError):
             continue
         full = _full(found, -(-_LEAST // found.block))
-        if full:
+        if full and found.total:
             said = f"{found.mount}, where James (pid {pid}) works in {folder}, {full[0]}"
             yield Finding("james-disk-full", Level.CRITICAL, said, full[1])
 
 
+def _james(seen: Evidence) -> list[psutil.Process]:
+    """Give who holds the address that sendmail connects to; none where several users do."""
+    relay = seen.plan.settings.relay
+    if not relay.loopback:
+        return []
+    used = {"0.0.0.0", "::", "::ffff:0.0.0.0", *_addresses(relay.host)}
+    listeners = [one for one in seen.processes.listeners if one.port == relay.port]
+    found = []
+    for pid in sorted({one.pid for one in listeners if one.pid and one.address in used}):
+        with suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    return found if len({_uid(one) for one in found}) == 1 else []
+
+
+def _addresses(host: str) -> set[str]:
+    found = socket.getaddrinfo(bare(host), None, type=socket.SOCK_STREAM)
+    ips = {str(address[0]) for *_, address in found}
+    return ips | {f"::ffff:{ip}" for ip in ips if "." in ip}
+
+
+def _uid(one: psutil.Process) -> int | None:
+    with suppress(psutil.Error):
+        return int(one.uids().real)
+    return None
+
+
 def _works_in(james: psutil.Process) -> str:
-    for word in james.cmdline():
+    for word in james.cmdline() if Path(james.exe()).name in _JAVA else ():
         name, _, value = word.partition("=")
         if name == "-Dworking.directory" and Path(value).is_dir():
             return str(value)
@@ -113,9 +145,11 @@ def _names(seen: Evidence) -> Iterator[Finding]:
     found = [match for one in held if (match := _LOOK_UP.search(one.reason))]
     if not found:
         return
-    domains = {match[1].rstrip(".") for match in found if match[1]}
-    # One domain alone may have a dead name server of its own.
-    level = Level.WARNING if len(domains) == 1 else Level.CRITICAL
+    domains = {name.rstrip(".") for match in found if (name := match[1] or match[2])}
+    tried = sum(1 for one in held if one.tries)
+    # A few domains may have dead name servers of their own.
+    all_ = len(domains) > 1 and len(found) >= _NEARLY_ALL * tried
+    level = Level.CRITICAL if all_ else Level.WARNING
     said = f"{len(found)} messages wait for DNS" + f" ({some(sorted(domains))})" * bool(domains)
     said += ", which James could ask in sendmail's place"
     yield Finding("dns-dead", level, said, f"sendmail_james:relay:dns: false, then: {APPLY}")

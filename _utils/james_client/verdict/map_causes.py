@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from james_client.cf.maps import maps
+from james_client.cf.maps import Map, maps
 from james_client.mta.tables import entries
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
@@ -16,6 +16,9 @@ from james_client.verdict.words import some
 
 _MAILERTABLE = "mailertable"
 _HARMLESS = ("error:", "discard:")
+_KEYS = 5  # in one command
+_DOMAIN = re.compile(r"\.?[A-Za-z0-9_.-]+")
+_HOP = re.compile(r"([\w-]+):[A-Za-z0-9_.:\[\]-]*")
 
 
 def _missing(seen: Evidence) -> Iterator[Finding]:
@@ -27,9 +30,9 @@ def _missing(seen: Evidence) -> Iterator[Finding]:
                 continue
             said = f"{one.file}, map {one.name} of {path}, does not exist"
             source = shlex.quote(one.source)
-            cure = f"makemap {one.kind} {source} < {source}"
+            cure = _anew(one)
             if one.source == one.file or not Path(one.source).exists():
-                cure = f"give back {one.source}, or take map {one.name} out of {plan.platform.mc}"
+                cure = f"give back {source}, or take map {one.name} out of {plan.platform.mc}"
             yield Finding("map-missing", Level.CRITICAL, said, cure)
 
 
@@ -39,13 +42,24 @@ def _around(seen: Evidence) -> Iterator[Finding]:
         for one in maps(plan.cf(path)):
             if one.name != _MAILERTABLE or not Path(one.file).exists():
                 continue
-            found = {
-                key: to for key, to in entries(one.kind, one.source) if not _to_james(seen, key, to)
-            }
+            mailers = {name.lower() for name in plan.cf(path).mailers()}
+            found, odd = {}, 0
+            for key, to in entries(one.kind, one.source):
+                if _to_james(seen, key, to):
+                    continue
+                # Who owns the folder may have put any map here, a site's passwords among them.
+                hop = _HOP.fullmatch(to)
+                if hop and hop[1].lower() in mailers and _DOMAIN.fullmatch(key):
+                    found[key] = to
+                else:
+                    odd += 1
+            if odd:
+                said = f"{one.file} holds what is none of a mailertable ({odd} entries)"
+                yield Finding("around-james", Level.WARNING, said, _anew(one))
             if found:
                 shown = some([f"{key} to {to}" for key, to in found.items()])
                 said = f"{one.file} sends mail elsewhere than to James: {shown}"
-                yield Finding("around-james", Level.WARNING, said, _without(one.source, found))
+                yield Finding("around-james", Level.WARNING, said, _without(one, list(found)))
 
 
 def _to_james(seen: Evidence, domain: str, to: str) -> bool:
@@ -55,13 +69,18 @@ def _to_james(seen: Evidence, domain: str, to: str) -> bool:
     return meant or to.lower().startswith(_HARMLESS) or host == relay.host.strip("[]").lower()
 
 
-def _without(source: str, keys: dict[str, str]) -> str:
+def _without(one: Map, keys: list[str]) -> str:
     """Give the command that takes entries out of a table, or the key that says they are meant."""
-    path = shlex.quote(source)
-    either = "|".join(re.escape(key) for key in keys)
-    taken = f"sed -i -E {shlex.quote(f'/^({either})[[:space:]]/Id')} {path}"
+    either = "|".join(re.escape(key) for key in keys[:_KEYS])
+    taken = f"sed -i -E {shlex.quote(f'/^({either})[[:space:]]/Id')} {shlex.quote(one.source)}"
     meant = f"sendmail_james:relay:elsewhere: [{some([key.lstrip('.') for key in keys])}]"
-    return f"{taken} && makemap hash {path} < {path}  # or, if it is meant: {meant}"
+    return f"{taken} && {_anew(one)}  # or, if it is meant: {meant}"
+
+
+def _anew(one: Map) -> str:
+    """Give the command that builds a map of its source."""
+    source = shlex.quote(one.source)
+    return f"makemap {one.kind} {source} < {source}"
 
 
 CAUSES = (

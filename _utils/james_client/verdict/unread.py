@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import pwd
+import re
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate
 from pathlib import Path
 
 from james_client.run.names import MAILBOXES
 from james_client.run.plan import Plan
+
+_TAIL = 64 * 1024  # bytes at a mailbox's end, where its newest message begins
+_FROM = re.compile(rb"(?m)^From \S+ +([A-Z].{18,40})$")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Unread:
     boxes
         the mailboxes, the newest first; what is older than James an owner may still want to read
     late
-        those of them to which mail came after sendmail.cf last changed: something delivers here
+        those of them to which mail came, as it says itself, after sendmail.cf last changed:
+        something delivers here
     """
 
     dead: tuple[Box, ...]
@@ -48,9 +55,9 @@ def unread(plan: Plan) -> Unread:
     """Return what mail is on this host that nobody will read."""
     boxes = sorted(_filled(_mailboxes()), key=lambda one: one.written, reverse=True)
     since, kept = _changed(plan), plan.settings.relay.stay_local
-    late = [] if since is None else [box for box in boxes if box.written > since]
+    late = [] if since is None else [one for one in boxes if _came(one) > since]
     return Unread(
-        tuple(_filled(_dead_letters(plan))),
+        tuple(one for one in _filled(_dead_letters(plan)) if _read(one, 0, 5) == b"From "),
         tuple(boxes),
         tuple(box for box in late if box.path.name not in kept),
     )
@@ -79,6 +86,32 @@ def _filled(paths: Iterator[Path]) -> Iterator[Box]:
             if stat.S_ISREG(seen.st_mode) and seen.st_size and seen.st_ino not in known:
                 known.add(seen.st_ino)
                 yield Box(path, seen.st_size, seen.st_mtime)
+
+
+def _came(box: Box) -> float:
+    """Return when the newest message came, by the line that begins it; 0 where none is seen.
+
+    Who reads the mailbox, and any user whose own it is, writes to the file as well.
+    """
+    if lines := _FROM.findall(_read(box, max(box.size - _TAIL, 0), _TAIL)):
+        # Its time is the host's own (ctime).
+        when = parsedate(lines[-1].decode("ascii", "replace"))
+        with suppress(ValueError, OverflowError, TypeError):
+            return min(time.mktime((*when[:6], 0, 0, -1)), box.written) if when else 0.0
+    return 0.0
+
+
+def _read(box: Box, start: int, length: int) -> bytes:
+    """Read a part of a regular file, which others may have put another thing in place of."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    with suppress(OSError):
+        file = os.open(box.path, flags)
+        try:
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                return os.pread(file, length, start)
+        finally:
+            os.close(file)
+    return b""
 
 
 def _changed(plan: Plan) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,9 +38,10 @@ def plan(host: Path, hub: bytes = HUB) -> Plan:
     return run_world.plan({"relay": relay}, cf=f"{host}/sendmail.cf", submit_cf=f"{host}/none.cf")
 
 
-def box(path: Path, written: float) -> str:
-    """Fill a mailbox, at a time."""
-    path.write_text("From x\nSubject: a secret\n\nmore\n")
+def box(path: Path, written: float, came: float | None = None, more: str = "") -> str:
+    """Fill a mailbox with a message, which came when it was written if not at another time."""
+    when = time.ctime(written if came is None else came)
+    path.write_text(f"From x  {when}\nSubject: a secret\n\nmore\n{more}")
     os.utime(path, (written, written))
     return str(path)
 
@@ -54,7 +56,7 @@ def test_nothing_is_said_of_a_host_without_such_mail(host: Path) -> None:
 def test_a_dead_letter_is_told_until_it_is_emptied(host: Path, where: str) -> None:
     path = box(host / where, TAKEN - 1000)
     (dead,) = unread(plan(host)).dead
-    assert str(dead).startswith("31 bytes, last written 20")
+    assert str(dead).startswith("57 bytes, last written 20")
     assert str(dead.path) == path
     os.truncate(path, 0)
     assert unread(plan(host)).dead == ()
@@ -74,6 +76,26 @@ def test_a_mailbox_that_mail_still_comes_to_is_late(host: Path) -> None:
     assert len(found.boxes) == 2
     assert [str(one.path) for one in found.late] == [path]
     assert unread(plan(host, hub=b"")).late == ()
+
+
+@pytest.mark.parametrize("more", ["", "x\n", "From x\n", "From x  Mon Foo 99 25:00:00 2099\n"])
+def test_a_mailbox_that_its_reader_wrote_to_is_not_late(host: Path, more: str) -> None:
+    box(host / "mail/bob", TAKEN + 9, TAKEN - 9, more)
+    found = unread(plan(host))
+    assert (len(found.boxes), found.late) == (1, ())
+
+
+def test_the_newest_message_of_a_large_mailbox_counts(host: Path) -> None:
+    path = box(host / "mail/bob", TAKEN + 9, TAKEN - 9, "x" * 100_000 + "\n")
+    with Path(path).open("a") as mailbox:
+        mailbox.write(f"From y@z  {time.ctime(TAKEN + 5)}\n\nhere\n")
+    os.utime(path, (TAKEN + 9, TAKEN + 9))
+    assert [str(one.path) for one in unread(plan(host)).late] == [path]
+
+
+def test_a_file_that_is_no_mailbox_is_no_dead_letter(host: Path) -> None:
+    (host / "dropped").write_text("root:$y$j9T$x:19000:0:99999:7:::\n")
+    assert unread(plan(host)).dead == ()
 
 
 def test_the_newest_mailbox_comes_first_and_links_are_not_followed(host: Path) -> None:
