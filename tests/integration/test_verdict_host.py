@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,6 +168,23 @@ def test_credentials_that_others_could_read(call: Call) -> None:
     well(call)
     james.add_user("sendmail", password=recipe.PASSWORD)
     recipe.apply(call, relay=RELAY)
+
+
+def test_a_cf_of_the_folders_owner_tells_root_nothing_to_paste(call: Call) -> None:
+    mine, theirs = CF.with_name("kept"), CF.with_name("theirs")
+    drop = "O DeadLetterDrop=/etc/shadow\nO MinFreeBlocks=999999999999\n"
+    theirs.write_text(CF.read_text().replace("O QueueDirectory", f"{drop}O QueueDirectory", 1))
+    shutil.chown(theirs, "smmta", "smmsp")
+    CF.rename(mine)
+    theirs.rename(CF)
+    line = critical(call)
+    found = call("sendmail_james.status").data
+    mine.rename(CF)
+    for said in (line, str(found)):
+        assert "neither chown it nor restart sendmail" in said
+        assert "shadow" not in said and "service sendmail restart" not in said, said
+    assert found["wrong"][0].startswith(f"CRITICAL cf-not-roots: {CF} has owner ")
+    well(call)
 
 
 def test_a_missing_map(call: Call) -> None:

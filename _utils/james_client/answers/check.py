@@ -9,7 +9,7 @@ from james_client.run.plan import Plan
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Figure, Level, Verdict
 from james_client.verdict.judge import judge
-from james_client.verdict.words import duration
+from james_client.verdict.words import duration, shown
 
 UNKNOWN = 3
 """What a monitoring plugin's exit code is where it can't tell (Nagios plugin guidelines)."""
@@ -43,7 +43,7 @@ def line(verdict: Verdict, *, perfdata: bool = False) -> str:
 
 def unknown(why: Exception) -> str:
     """Return in one line why there is no verdict."""
-    return _one_line(f"UNKNOWN - {why}")
+    return _one_line(f"UNKNOWN - {shown(str(why))}")
 
 
 def _one_line(text: str) -> str:

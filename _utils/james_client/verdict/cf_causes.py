@@ -33,7 +33,9 @@ _BY_A_CF = (
 
 
 def _foreign(seen: Evidence) -> Iterator[Finding]:
-    for path in seen.plan.cf_paths():
+    facts = seen.plan.platform
+    # not the plan's: that reads submit.cf, which may be no file
+    for path in filter(os.path.lexists, (facts.cf, facts.submit_cf)):
         if what := _not_roots(seen, path):
             said = f"{path} {what}, expected a file that root alone can write: sendmail runs as "
             said += "root what it says"

@@ -22,7 +22,6 @@ from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
 from james_client.run.steps import credential_readers, read_credentials
 from james_client.verdict import applied, queues, unread
-from james_client.verdict.words import APPLY
 from james_client.wishes.settings import Settings
 
 T = TypeVar("T")
@@ -158,7 +157,7 @@ class Evidence:
         """Ask James with each login that sendmail has, by its file; by "" where it has none."""
         logins: dict[str, Login | None] = {p: one for p, one in self.logins.items() if one}
         if logins and (why := applied.elsewhere(self.plan)):
-            raise NotSeenError(f"James is not asked, {why}: {APPLY}")
+            raise NotSeenError(f"James is not asked: {why}")
         logins = logins or {"": None}
         asked: dict[Login | None, Pulse] = {}
         found = {}

@@ -60,11 +60,12 @@ def test_a_cf_of_anothers_is_neither_to_be_chowned_nor_restarted(host: Path) -> 
     assert "sendmail_james.backups" in one.cure
 
 
-def test_a_link_in_place_of_a_cf_is_not_believed(host: Path) -> None:
-    (host / "sendmail.cf").rename(host / "other")
-    (host / "sendmail.cf").symlink_to(host / "other")
+@pytest.mark.parametrize("name", ["sendmail.cf", "submit.cf"])
+def test_a_link_in_place_of_a_cf_is_not_believed(host: Path, name: str) -> None:
+    (host / name).rename(host / "other")
+    (host / name).symlink_to(host / "other")
     (one,) = found(host)
-    assert "sendmail.cf is a symlink" in one.said
+    assert f"{name} is a symlink" in one.said
 
 
 def test_what_such_a_cf_says_is_not_pasted(host: Path, monkeypatch: Any) -> None:
