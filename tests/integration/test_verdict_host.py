@@ -182,6 +182,7 @@ def test_a_cf_of_the_folders_owner_tells_root_nothing_to_paste(call: Call) -> No
     mine.rename(CF)
     for said in (line, str(found)):
         assert "neither chown it nor restart sendmail" in said
+        assert "chown root" not in said
         assert "shadow" not in said and "service sendmail restart" not in said, said
     assert found["wrong"][0].startswith(f"CRITICAL cf-not-roots: {CF} has owner ")
     well(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,10 +46,12 @@ def require_roots(cf: Path | str, uid: int, gid: int, mode: int) -> None:
     misleading output for non-privileged user") and cannot read classes kept from others (-bt).
     """
     if not is_roots(uid, gid, mode):
+        path = shlex.quote(str(cf))
         raise ProcessError(
             f"{cf}: belongs to uid {uid}, gid {gid}, with mode {stat.S_IMODE(mode):04o}; expected "
             "a file that root alone can write, since sendmail runs as root what a cf tells it to: "
-            f"look at it, then: chown root {cf}; chmod go-w {cf}"
+            f"look at it; where every line is yours: chown root {path}; chmod go-w {path}; or else "
+            "give back your own: salt-call sendmail_james.backups"
         )
 
 
