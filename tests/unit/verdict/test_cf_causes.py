@@ -86,5 +86,5 @@ def test_what_such_a_cf_says_is_not_pasted(host: Path, monkeypatch: Any) -> None
 
 def test_it_is_first_and_explains_all_that_restarts_or_reads_a_cf() -> None:
     assert CAUSES[0] is ROW
-    for name in ("old-runner", "no-runner", "dead-letter", "drift", "map-missing", "queue-late"):
+    for name in ("old-runner", "no-runner", "dead-letter", "drift", "map-missing", "names-unknown"):
         assert name in ROW.explains
