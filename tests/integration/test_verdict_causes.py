@@ -201,7 +201,7 @@ def test_a_dead_letter_lies_there(host: Host) -> None:
 
 @pytest.mark.parametrize(
     "days, cause, level",
-    [(4.5, "queue-near-return", "WARNING"), (6, "queue-near-return", "CRITICAL")],
+    [(4.5, "queue-late", "CRITICAL"), (6, "queue-near-return", "CRITICAL")],
 )
 def test_a_message_is_close_to_its_return(host: Host, days: float, cause: str, level: str) -> None:
     with stopped_runners():
