@@ -73,8 +73,7 @@ def test_a_cf_edited_by_hand_along_the_old_how_to_is_completed_and_not_doubled()
         "relay rule: none, wanted R< > $+ $: < $R > $1 try relay",
         "hub rule: none, wanted R< > $+ $: < $H > $1 try hub",
         "flags of mailer esmtp: kmDFMuXa, wanted kmDFMuXa0",
-        "authinfo rules: none, wanted localhost alone: LOGIN PLAIN "
-        "from /etc/mail/james-auth-info",
+        "authinfo rules: none, wanted localhost alone: LOGIN PLAIN from /etc/mail/james-auth-info",
         "compulsory AUTH: not there",
     ]
     assert cf.render() == by_hand

@@ -19,7 +19,8 @@ from kill_points import killed
 def plan(world: World) -> Plan:
     """Give what the way back asks of a plan."""
     facts = {"backups": world.backups, "lock": world.root / "lock", "state_dir": world.root / "var"}
-    none = {"generated": (), "mc": "", "submit_mc": "", "sendmail": "/nonexistent"}
+    none = {"generated": (), "sendmail": "/nonexistent"}
+    none |= dict.fromkeys(("cf", "mc", "submit_cf", "submit_mc"), "")
     no_mc = {"managed_mcs": list, "rebuildable_mcs": list, "generated": list}
     no_mc["ledger"] = lambda: {"a file": "was placed"}
     return cast(Plan, SimpleNamespace(platform=SimpleNamespace(**facts, **none), **no_mc))
