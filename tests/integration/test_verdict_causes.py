@@ -194,8 +194,31 @@ def test_verify_identity_is_one_cause_with_one_cure(host: Host) -> None:
 def test_a_dead_letter_lies_there(host: Host) -> None:
     DEAD.write_text("From x\n\nwords\n")
     cure = judged(host, "dead-letter", "WARNING")
-    assert cure == f"truncate -s 0 {DEAD}"
+    before = DEAD.stat()
     shell(cure)
+    host.well()
+    after, kept = DEAD.stat(), DEAD.with_name("dead.letter.read")
+    assert kept.read_text() == "From x\n\nwords\n", "it was the last copy"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+    )
+    kept.unlink()
+
+
+def test_sendmail_loses_a_message_that_it_cannot_read(host: Host) -> None:
+    pristine.run("service", "sendmail", "stop")
+    recipe.send("alice", by="bob")
+    (control,) = recipe.QUEUES[1].glob("qf*")
+    control.write_bytes(control.read_bytes().replace(b"\n.\n", b"\n~broken\n.\n"))
+    shell(RESTART)
+    lost = control.with_name(f"Qf{control.name[2:]}")
+    james.wait_for(lost.exists, 60, "the loss")
+    cure = judged(host, "mail-lost", "CRITICAL")
+    assert control.name[2:] in shell(cure)
+    for path in control.parent.glob(f"?f{control.name[2:]}"):
+        path.unlink()
     host.well()
 
 

@@ -22,8 +22,9 @@ from james_client.scrub import scrub
 
 _PIECES = ("qf", "hf", "Qf", "df", "xf", "tf")
 _SUBFOLDERS = ("qf", "df", "xf")
+_CONTROLS = ("qf", "Qf", "hf")  # of what waits, is lost, is quarantined: sendmail.h
 _LOOK = 1024 * 1024
-_CONTROL = re.compile("qf[A-Za-z0-9]{6,20}")  # others could be any text
+_CONTROL = re.compile("(?:qf|Qf|hf)[A-Za-z0-9]{6,20}")  # others could be any text
 _REASON = 300  # characters of it that are kept
 
 
@@ -166,11 +167,15 @@ class Glimpse:
         how many messages wait; at least so many where `whole` is false
     read
         the oldest of them, the oldest first
+    lost, quarantined
+        the control files of what sendmail has set aside, which no queue run looks at
     """
 
     total: int
     read: tuple[Held, ...]
     whole: bool
+    lost: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
 
     def reasons(self) -> dict[str, int]:
         """Return how many of the messages that were read wait for each reason, most first."""
@@ -190,12 +195,16 @@ def glimpse(folders: Sequence[str], limit: int, seconds: float) -> Glimpse:
     """
     until, total, whole = time.monotonic() + seconds, 0, True
     read: list[Held] = []
+    aside: dict[str, list[str]] = {"Qf": [], "hf": []}
     for folder in folders:
         with _places(Path(folder)) as places:
             if not places:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
-            for place in places.values():
-                names, all_ = _count(place, until)
+            for below, place in places.items():
+                found, all_ = _count(place, until)
+                names = found["qf"]
+                for letter, paths in aside.items():
+                    paths += [str(Path(folder, below, name)) for name in sorted(found[letter])]
                 total, whole = total + len(names), whole and all_
                 for name in heapq.nsmallest(limit, names):
                     if time.monotonic() >= until:
@@ -204,7 +213,7 @@ def glimpse(folders: Sequence[str], limit: int, seconds: float) -> Glimpse:
                     if held := _held(name, _read(place, name)):
                         read.append(held)
     read.sort(key=lambda one: one.age.submitted)
-    return Glimpse(total, tuple(read[:limit]), whole)
+    return Glimpse(total, tuple(read[:limit]), whole, tuple(aside["Qf"]), tuple(aside["hf"]))
 
 
 def heads(
@@ -221,21 +230,21 @@ def heads(
     for folder in folders:
         with _places(Path(folder)) as places:
             for place in places.values():
-                names = [f"qf{only}"] if only else _count(place, until)[0]
+                names = [f"qf{only}"] if only else _count(place, until)[0]["qf"]
                 for name in heapq.nlargest(limit, names):
                     if time.monotonic() < until and (head := _read(place, name)):
                         yield name[2:], head
 
 
-def _count(place: int, until: float) -> tuple[list[str], bool]:
-    """Return the control files of an open folder, and whether these are all."""
-    names: list[str] = []
+def _count(place: int, until: float) -> tuple[dict[str, list[str]], bool]:
+    """Return the control files of an open folder by their kind, and whether these are all."""
+    names: dict[str, list[str]] = {kind: [] for kind in _CONTROLS}
     with os.scandir(place) as entries:
         for number, entry in enumerate(entries):
             if not number % 1000 and time.monotonic() >= until:
                 return names, False
             if _CONTROL.fullmatch(entry.name):
-                names.append(entry.name)
+                names[entry.name[:2]].append(entry.name)
     return names, True
 
 

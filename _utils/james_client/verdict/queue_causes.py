@@ -10,7 +10,7 @@ from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence, NotSeenError
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.queues import SeenQueue
-from james_client.verdict.words import duration
+from james_client.verdict.words import duration, some
 from james_client.wishes.checks import seconds
 
 _NEAR = 0.25  # of its patience, when a message is close to its end
@@ -21,6 +21,23 @@ def thresholds(seen: Evidence, one: SeenQueue) -> tuple[int, int]:
     """Return after how many seconds the oldest message is late: warning, critical."""
     watch, least = seen.plan.settings.watch, _RUNS * one.interval
     return max(seconds(watch.oldest_warning), least), max(seconds(watch.oldest_critical), least)
+
+
+def _lost(seen: Evidence) -> Iterator[Finding]:
+    for one in seen.queues:
+        if paths := one.glimpse.lost:
+            said = (
+                f"{one.name}: sendmail has lost {len(paths)} messages, which it neither delivers "
+            )
+            said += f"nor returns ({some(paths)})"
+            yield Finding("mail-lost", Level.CRITICAL, said, one.listing("L"))
+
+
+def _quarantined(seen: Evidence) -> Iterator[Finding]:
+    for one in seen.queues:
+        if paths := one.glimpse.quarantined:
+            said = f"{one.name}: {len(paths)} messages are quarantined ({some(paths)})"
+            yield Finding("mail-quarantined", Level.WARNING, said, one.listing("Q"))
 
 
 def _reason(one: SeenQueue) -> str:
@@ -100,9 +117,12 @@ def _refused_lately(seen: Evidence) -> Iterator[Finding]:
 
 def _dead_letters(seen: Evidence) -> Iterator[Finding]:
     for box in seen.unread.dead:
-        path = shlex.quote(str(box.path))
-        said = f"{box.path} holds mail that could be neither delivered nor returned ({box})"
-        yield Finding("dead-letter", Level.WARNING, said, f"truncate -s 0 {path}")
+        said = f"{box.path} holds mail that could be neither delivered nor returned ({box}): "
+        said += "read it and send on what matters; this sets it aside"
+        path, read = shlex.quote(str(box.path)), shlex.quote(f"{box.path}.read")
+        # The file itself stays: the submission program's user could make no other one.
+        cure = f"mv --backup=numbered {path} {read} && cp -p --attributes-only {read} {path}"
+        yield Finding("dead-letter", Level.WARNING, said, cure)
 
 
 def _stays_here(seen: Evidence) -> Iterator[Finding]:
@@ -112,6 +132,33 @@ def _stays_here(seen: Evidence) -> Iterator[Finding]:
 
 
 CAUSES = (
+    Cause(
+        "mail-lost",
+        Level.CRITICAL,
+        ("Losing ./qf",),
+        _lost,
+        symptom=True,
+        means=(
+            "sendmail could not read a message's control file and set it aside as Qf: "
+            "no queue run looks at it again."
+        ),
+        remedy=(
+            "`sendmail -bp -qL` lists it (programs' queue: `sendmail -Ac -bp -qL`). Mend the Qf "
+            "file and rename it to qf, or send its df file on by hand; then remove both."
+        ),
+    ),
+    Cause(
+        "mail-quarantined",
+        Level.WARNING,
+        ("quarantine=",),
+        _quarantined,
+        symptom=True,
+        means="A filter, a rule or an administrator holds mail back: it waits without an end.",
+        remedy=(
+            "`sendmail -bp -qQ` lists it with the reason; `sendmail -qQ -Q` lets all of it go "
+            "(programs' queue: with `-Ac`)."
+        ),
+    ),
     Cause(
         "queue-near-return",
         Level.CRITICAL,
@@ -159,7 +206,10 @@ CAUSES = (
             "sendmail could neither deliver mail nor return it, and kept it in a "
             "file that nobody reads."
         ),
-        remedy="Read it, send on what matters, then empty it: `truncate -s 0 FILE`.",
+        remedy=(
+            "Read it, send on what matters, then set it aside, by the command that status prints: "
+            "it is the last copy."
+        ),
     ),
     Cause(
         "mail-stays-here",

@@ -46,6 +46,10 @@ class SeenQueue:
         """Give the command that runs it once."""
         return "sendmail -Ac -q" if self.programs else "sendmail -q"
 
+    def listing(self, kind: str) -> str:
+        """Give the command that lists what was set aside: ``L`` lost, ``Q`` quarantined."""
+        return f"sendmail {'-Ac ' * self.programs}-bp -q{kind}"
+
 
 def look(plan: Plan, patience: float) -> list[SeenQueue]:
     """Read the queues: sendmail's, then programs'.

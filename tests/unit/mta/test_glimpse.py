@@ -68,3 +68,16 @@ def test_names_that_are_no_control_files_are_none_and_long_reasons_are_cut(tmp_p
     found = glimpse([str(tmp_path)], 50, 10)
     assert (found.total, [one.id for one in found.read]) == (1, ["6AxAAAAA000001"])
     assert len(found.read[0].reason) == 300
+
+
+def test_what_sendmail_has_lost_or_quarantined_is_no_waiting_mail_and_is_seen(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "6AxAAAAA000001", 1000)
+    (tmp_path / "qf").mkdir()
+    for name in ("Qf6AxAAAAA000002", "qf/hf6AxAAAAA000003", "Tf6AxAAAAA000004", "Qf", "hf"):
+        (tmp_path / name).touch()
+    found = glimpse([str(tmp_path)], 5, 10)
+    assert found.total == 1
+    assert found.lost == (f"{tmp_path}/Qf6AxAAAAA000002",)
+    assert found.quarantined == (f"{tmp_path}/qf/hf6AxAAAAA000003",)

@@ -89,6 +89,11 @@ def queue(total: int, age: float = 60, *, programs: bool = True, kind: str = "no
     return SeenQueue(programs, Glimpse(total, (held,) * total, True), LIMITS, 600)
 
 
+def aside(*, programs: bool = True, **paths: tuple[str, ...]) -> SeenQueue:
+    """Give a queue in which nothing waits and some messages were set aside."""
+    return SeenQueue(programs, Glimpse(0, (), True, **paths), LIMITS, 600)
+
+
 def runners(**given: Any) -> SimpleNamespace:
     """Give what lives, but for what is given."""
     return SimpleNamespace(**{**vars(RUNNERS), **given})
@@ -223,6 +228,20 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("names-unknown", {"reach": Reach(1, ("root dies",), ())}, Level.CRITICAL, "root", "people"),
     ("drift", {"drift": {"/etc/x": {}}}, Level.WARNING, "/etc/x", OWED),
     (
+        "mail-lost",
+        {"queues": [aside(lost=("/q/Qf1", "/q/Qf2"))]},
+        Level.CRITICAL,
+        "2 messages, which it neither delivers nor returns (/q/Qf1, /q/Qf2)",
+        "sendmail -Ac -bp -qL",
+    ),
+    (
+        "mail-quarantined",
+        {"queues": [aside(programs=False, quarantined=("/q/hf1",))]},
+        Level.WARNING,
+        "1 messages are quarantined (/q/hf1)",
+        "sendmail -bp -qQ",
+    ),
+    (
         "queue-near-return",
         {"queues": [queue(3, 4 * DAY)]},
         Level.WARNING,
@@ -263,7 +282,7 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
         {"unread": Unread((BOX,), (), ())},
         Level.WARNING,
         "31 bytes",
-        f"truncate -s 0 {BOX.path}",
+        f"mv --backup=numbered {BOX.path} {BOX.path}.read && cp -p --attributes-only ",
     ),
     (
         "mail-stays-here",
