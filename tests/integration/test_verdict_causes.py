@@ -12,8 +12,10 @@ from typing import Any
 import psutil
 import pytest
 import recipe
+from james_client.james.dialogue import NOBODY
 from james_client.mta import processes
 from support import james, pristine
+from support.fake_james import FakeJames, fake_james
 from verdict_world import Host, install_salt_call, shell
 
 APPLY = "salt-call state.apply sendmail_james"
@@ -188,6 +190,43 @@ def test_verify_identity_is_one_cause_with_one_cure(host: Host) -> None:
     assert "<verifyIdentity>false<" in judged(host, "verify-identity", "CRITICAL")
     assert len(host.status()["wrong"]) == 1
     recipe.new_james()
+    host.well()
+
+
+class Relaying(FakeJames):
+    """A James, made up, who relays to nobody, and knows this host's own names alone."""
+
+    def answer(self, line: str) -> str:
+        """Answer a command."""
+        if "far.example" in line:
+            return "550 5.7.1 relaying denied"
+        nobody = line.startswith("RCPT") and NOBODY in line.lower()
+        return "550 5.1.1 Unknown user" if nobody else super().answer(line)
+
+
+def test_a_james_who_puts_off_or_relays_to_nobody(host: Host) -> None:
+    host.given(account=None)
+    james.stop()
+    with fake_james(FakeJames(answers={"AUTH": "454 4.7.0 not now"})):
+        assert host.check().startswith("WARNING - James says '454 4.7.0 not now' to the login")
+        recipe.send("alice", by="bob")
+        recipe.reasons(1)
+        judged(host, "james-defers", "CRITICAL")
+    with fake_james(FakeJames(answers={"RCPT": "451 4.3.0 later"})):
+        assert "'451 4.3.0 later' to each recipient, and 1 " in host.check()
+        judged(host, "james-defers", "CRITICAL")
+    with fake_james(Relaying()):
+        recipe.all_gone()
+        recipe.send("x@far.example", by="bob")
+        recipe.all_gone()
+        cure = judged(host, "refused-lately", "WARNING")
+        assert "550 5.7.1 relaying denied" in shell(cure)
+    with fake_james(FakeJames()):
+        recipe.send("y@far.example", by="bob")
+        recipe.all_gone()
+    shell("systemctl restart james")
+    known()
+    host.given()
     host.well()
 
 

@@ -48,10 +48,15 @@ class FakeJames:
             elif word == "AUTH" and "AUTH" not in self.answers:
                 self._login(handler, line)
             else:
-                usual = "250-fake\r\n250 AUTH LOGIN PLAIN" if word == "EHLO" else "250 yes"
-                self._say(handler, self.answers.get(word, usual).format(line=line))
+                self._say(handler, self.answer(line))
             if word == "QUIT":
                 return
+
+    def answer(self, line: str) -> str:
+        """Answer a command."""
+        word = line.split(" ")[0].upper()
+        usual = "250-fake\r\n250 AUTH LOGIN PLAIN" if word == "EHLO" else "250 yes"
+        return self.answers.get(word, usual).format(line=line)
 
     def _login(self, handler: socketserver.StreamRequestHandler, line: str) -> None:
         if line.split(" ")[1].upper() == "LOGIN":

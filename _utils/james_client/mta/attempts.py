@@ -21,6 +21,9 @@ _ATTEMPT = re.compile(
     r"(?:, dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}))?(?:, reply=(?P<reply>.*?))?, stat=(?P<stat>.*)"
 )
 _ONCE = (", ctladdr=", ", delay=", ", mailer=", ", relay=", ", dsn=", ", reply=", ", stat=")
+_NOBODY = re.compile(r"5\.1\.1\b|unknown user|user unknown|no such user", re.IGNORECASE)
+LATELY = 6 * 3600
+"""For how many seconds a message that James refused for good is news."""
 _LOGIN = re.compile(r"53[0458] |Temporary AUTH failure|James has not authenticated us")
 
 
@@ -50,6 +53,18 @@ class Attempt:
     def login(self) -> bool:
         """Tell whether it was the login that was refused, or could not be read."""
         return not self.sent and _LOGIN.search(self.why) is not None
+
+    @property
+    def nobody(self) -> bool:
+        """Tell whether there is no such recipient, which is its sender's business."""
+        # sendmail calls every 550 to a recipient that, and 5.1.1; James's reply says what it is.
+        return _NOBODY.search(self.why.removeprefix("User unknown: ")) is not None
+
+    @property
+    def domains(self) -> frozenset[str]:
+        """Give the domains of its recipients, "" for a name without one."""
+        plain = (one.strip("<> ").lower() for one in self.to.split(","))
+        return frozenset(one.rpartition("@")[2] if "@" in one else "" for one in plain)
 
     def goes_to(self, hosts: Collection[str]) -> bool:
         """Tell whether it went to one of some hosts, as sendmail names them."""
@@ -81,6 +96,9 @@ class Lately:
         whether any user of the host could have written it
     unseen
         what could not be read, and why
+    returned
+        the last that James refused for good of late, though there may be such a recipient, where
+        he has taken nothing for the same domains since
     """
 
     taken: Attempt | None
@@ -88,6 +106,7 @@ class Lately:
     source: str
     forgeable: bool
     unseen: tuple[str, ...]
+    returned: Attempt | None = None
 
     @property
     def fails(self) -> bool:
@@ -99,7 +118,9 @@ class Lately:
 
 def lately(log: Log, hosts: Collection[str]) -> Lately:
     """Return what a log says last of mail to James, who has some names as a host."""
-    taken = refused = None
+    taken = refused = returned = None
+    works: set[str] = set()
+    news = log.lines[-1].time - LATELY if log.lines else 0.0
     for line in reversed(log.lines):
         # A queued message is no attempt yet: it has no relay.
         one = read(line) if ", relay=" in line.text else None
@@ -107,11 +128,14 @@ def lately(log: Log, hosts: Collection[str]) -> Lately:
             continue
         if one.sent:
             taken = taken or one
+            works |= one.domains
         else:
             refused = refused or one
-        if taken and refused:
+            if one.dsn.startswith("5.") and not one.nobody and not one.domains <= works:
+                returned = returned or one
+        if taken and refused and (returned or line.time < news):
             break
-    return Lately(taken, refused, log.source, log.forgeable, log.unseen)
+    return Lately(taken, refused, log.source, log.forgeable, log.unseen, returned)
 
 
 def _plain(host: str) -> str:

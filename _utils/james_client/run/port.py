@@ -77,6 +77,13 @@ def start_james(plan: Plan) -> str:
     return _start()
 
 
+def see_james(plan: Plan) -> str:
+    """Return what shows how James is: a command where he is a unit of this host."""
+    if _is_here(plan) and any(unit.exists() for unit in _UNITS):
+        return "uptime; journalctl -u james -n 50"
+    return f"see the load and James's log on {plan.settings.relay.host}"
+
+
 def _start() -> str:
     if any(unit.exists() for unit in _UNITS):
         return "systemctl restart james"

@@ -30,11 +30,14 @@ class Reach:
         in words, the names that he refuses: the forms, his answer to the first, why each counts
     notes
         in words, what that does not show
+    deferred
+        his words where he takes none of them now, and refuses none for good
     """
 
     asked: int
     dying: tuple[str, ...]
     notes: tuple[str, ...]
+    deferred: str = ""
 
     @property
     def wrong(self) -> list[str]:
@@ -67,7 +70,8 @@ def reach(plan: Plan, *, patient: bool = False, coming: Collection[str] = ()) ->
     ]
     dying += _refused(names, answered)
     notes = [*_notes(answered, addresses), *unread(plan)]
-    return Reach(min(len(addresses), LIMIT), tuple(dying), tuple(notes))
+    asked = min(len(addresses), LIMIT)
+    return Reach(asked, tuple(dying), tuple(notes), _deferred(answered))
 
 
 def required_in_words(plan: Plan) -> str:
@@ -99,6 +103,11 @@ def _refused(names: Reasons, answered: Recipients) -> list[str]:
             f"mail dies at {' and '.join(domains)}, where James says {first!r}: {', '.join(shown)}"
         )
     return said
+
+
+def _deferred(answered: Recipients) -> str:
+    told = answered.taken or answered.unknown or answered.foreign or answered.blind
+    return "" if told else next(iter(answered.later.values()), "")
 
 
 def _notes(answered: Recipients, addresses: list[str]) -> list[str]:

@@ -10,7 +10,9 @@ from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.run import port
 from james_client.run.domains import host_domains
 from james_client.run.reach import CURE
+from james_client.verdict import defer_causes
 from james_client.verdict.cause import Cause
+from james_client.verdict.defer_causes import put_off
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.words import APPLY, some
@@ -138,7 +140,7 @@ def _settings(seen: Evidence) -> Iterator[Finding]:
 
 
 def _names(seen: Evidence) -> Iterator[Finding]:
-    if not seen.plan.settings.verify.names:
+    if not seen.plan.settings.verify.names or put_off(seen):
         return
     account = seen.plan.settings.account
     carries = account and (account.aliases == "carry" or account.people)
@@ -147,7 +149,10 @@ def _names(seen: Evidence) -> Iterator[Finding]:
 
 
 # What follows from a James to whom sendmail can't talk, or not as itself.
-_COMES_OF_IT = ("names-unknown", "james-settings", "last-refused", "queue-late", "queue-many")
+_COMES_OF_IT = (
+    *("james-defers", "names-unknown", "james-settings"),
+    *("last-refused", "queue-late", "queue-many"),
+)
 ASKED_OF_JAMES = (
     "webadmin-denies",
     "james-ill",
@@ -240,7 +245,7 @@ CAUSES = (
         Level.CRITICAL,
         ("503 5.7.1 Incorrect Authentication for Specified Email Address",),
         _identity,
-        explains=("names-unknown", "james-settings"),
+        explains=("names-unknown", "james-settings", "refused-lately"),
         means=(
             "James takes from sendmail's account only mail that says it is the "
             "account's own; all other mail bounces."
@@ -252,10 +257,11 @@ CAUSES = (
         Level.CRITICAL,
         (),
         _senders,
-        explains=("names-unknown", "james-settings"),
+        explains=("names-unknown", "james-settings", "refused-lately"),
         means="James refuses senders that this host has.",
         remedy="`salt-call sendmail_james.preflight` names the setting.",
     ),
+    *defer_causes.CAUSES,
     Cause(
         "names-unknown",
         Level.CRITICAL,

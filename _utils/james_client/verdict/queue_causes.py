@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from james_client.mta.attempts import LATELY
 from james_client.mta.queue import Held
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence, NotSeenError
@@ -115,6 +116,17 @@ def _refused_lately(seen: Evidence) -> Iterator[Finding]:
         yield Finding("last-refused", Level.WARNING, said, waiting[0].run)
 
 
+def _returned(seen: Evidence) -> Iterator[Finding]:
+    """Find mail that James lately refused for good; what any user may log, proves nothing."""
+    last = seen.lately.returned
+    if last and not seen.lately.forgeable and seen.now - last.time < LATELY:
+        said = f"{duration(seen.now - last.time)} ago James refused for good mail to {last.to}, "
+        said += f"which went back to its sender: {last.why}"
+        yield Finding(
+            "refused-lately", Level.WARNING, said, f"salt-call sendmail_james.trace {last.id}"
+        )
+
+
 def _dead_letters(seen: Evidence) -> Iterator[Finding]:
     for box in seen.unread.dead:
         said = f"{box.path} holds mail that could be neither delivered nor returned ({box}): "
@@ -177,6 +189,21 @@ CAUSES = (
         symptom=True,
         means="The last message that was tried was refused, and none was taken since.",
         remedy="`salt-call sendmail_james.trace latest` shows what was said.",
+    ),
+    Cause(
+        "refused-lately",
+        Level.WARNING,
+        ("550 5.7.1",),
+        _returned,
+        symptom=True,
+        means=(
+            "James refused a message of the last six hours for good, not for want of such a "
+            "user, and has taken none for its domain since: others to it may bounce, too."
+        ),
+        remedy=(
+            "`salt-call sendmail_james.trace ID`, as status prints it, shows what James said: let "
+            "him relay for who is logged in, or take such mail."
+        ),
     ),
     Cause(
         "queue-late",

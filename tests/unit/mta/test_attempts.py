@@ -80,6 +80,22 @@ def test_the_last_of_both_kinds_is_found() -> None:
     assert not lately(WRONG_PASSWORD, SENT).fails
 
 
+RELAYING = REFUSED.replace("to=nosuch", "to=<x@far.example>").replace(
+    "reply=550 5.1.1 Unknown user: nosuch@mail.example.test",
+    "reply=550 5.7.1 relaying denied",
+)
+FAR = SENT.replace("to=alice", "to=<y@Far.example>")
+
+
+def test_a_refusal_for_good_is_told_until_james_takes_mail_for_that_domain() -> None:
+    found = lately(SENT, RELAYING, SENT, NO_JAMES).returned
+    assert found
+    assert (found.to, found.why) == ("<x@far.example>", "User unknown: 550 5.7.1 relaying denied")
+    assert lately(FAR, RELAYING, REFUSED, SENT).returned
+    assert lately(RELAYING, FAR, SENT).returned is None
+    assert lately(SENT, REFUSED, NO_JAMES, WRONG_PASSWORD).returned is None
+
+
 def test_what_went_elsewhere_is_no_proof() -> None:
     """A mailertable's partner, a local mailer, and a host whose name only begins like James's."""
     elsewhere = [

@@ -68,6 +68,22 @@ def test_what_is_not_proved_is_said_and_not_wrong(monkeypatch: pytest.MonkeyPatc
     assert "'451 busy' to bob@localhost" in seen.notes[1]
 
 
+@pytest.mark.parametrize(
+    ("found", "deferred"),
+    [
+        (Recipients(later={"bob@localhost": "451 busy", "root@localhost": "451 no"}), "451 busy"),
+        (Recipients(later={"bob@localhost": "451 busy"}, taken=1), ""),
+        (Recipients(later={"bob@localhost": "451 busy"}, unknown={"root@a.test": NO}), ""),
+        (Recipients(taken=2), ""),
+    ],
+)
+def test_a_james_who_puts_off_all_is_told_from_one_who_puts_off_some(
+    monkeypatch: pytest.MonkeyPatch, found: Recipients, deferred: str
+) -> None:
+    answers(monkeypatch, found)
+    assert reach(run_world.plan()).deferred == deferred
+
+
 def test_a_host_with_very_many_users_is_asked_about_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -35,6 +35,7 @@ LOGIN = Login("sendmail", Secret("s3cret"))
 OTHER = replace(LOGIN, password=Secret("older"))
 OFFERS = ("PLAIN", "LOGIN")
 YES, NO = Reply(235, "in"), Reply(535, "Authentication Failed")
+LATER = Reply(454, "4.7.0 not now")
 GOOD = Pulse(OFFERS, {"PLAIN": YES}, {"": Reply(250, "ok"), "root@x.y": Reply(250, "ok")})
 REFUSED = Pulse(OFFERS, {"PLAIN": NO, "LOGIN": NO})
 LIMITS = dict.fromkeys(("normal", "urgent", "non-urgent", "dsn"), 5 * DAY)
@@ -102,6 +103,9 @@ def runners(**given: Any) -> SimpleNamespace:
 def attempt(age: float, why: str, dsn: str = "4.7.0") -> Attempt:
     """Give an attempt so many seconds ago."""
     return Attempt(NOW - age, "x", "alice", "", "esmtp", "localhost", dsn, why)
+
+
+BOUNCED = attempt(HOUR, "550 5.7.1 no", "5.7.1")
 
 
 def found(name: str, seen: Any) -> list[Finding]:
@@ -225,6 +229,27 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
         "a@b",
         "salt-call sendmail_james.preflight",
     ),
+    (
+        "james-defers",
+        {"pulses": {FILE: Pulse(OFFERS, {"PLAIN": LATER})}, "queues": [queue(1)]},
+        Level.CRITICAL,
+        f"'454 4.7.0 not now' to the login in {FILE}, and 1 messages wait",
+        "ames",
+    ),
+    (
+        "james-defers",
+        {"pulses": {FILE: replace(GOOD, senders={"": Reply(451, "busy")})}},
+        Level.WARNING,
+        "'451 busy' to mail from the null sender",
+        "ames",
+    ),
+    (
+        "james-defers",
+        {"reach": Reach(3, (), (), "451 4.3.0 later"), "queues": [queue(1)]},
+        Level.CRITICAL,
+        "'451 4.3.0 later' to each recipient",
+        "ames",
+    ),
     ("names-unknown", {"reach": Reach(1, ("root dies",), ())}, Level.CRITICAL, "root", "people"),
     ("drift", {"drift": {"/etc/x": {}}}, Level.WARNING, "/etc/x", OWED),
     (
@@ -276,6 +301,13 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
         Level.WARNING,
         "1 min ago",
         "sendmail -Ac -q",
+    ),
+    (
+        "refused-lately",
+        {"lately": Lately(None, BOUNCED, "journal", False, (), BOUNCED)},
+        Level.WARNING,
+        "1 h ago James refused for good mail to alice, which went back to its sender: 550 5.7.1 no",
+        "salt-call sendmail_james.trace x",
     ),
     (
         "dead-letter",
@@ -333,8 +365,16 @@ def test_an_account_that_may_not_be_created_needs_the_pillar_first() -> None:
 
 
 def test_a_login_that_is_refused_for_now_is_no_wrong_password() -> None:
-    later = Pulse(OFFERS, {"PLAIN": Reply(454, "later")})
+    later = Pulse(OFFERS, {"PLAIN": LATER})
     assert found("wrong-password", Seen(pulses={FILE: later})) == []
+    assert found("james-defers", Seen(pulses={FILE: replace(later, logins={"PLAIN": NO})})) == []
+
+
+def test_where_james_puts_off_the_login_names_are_not_asked_for_at_all() -> None:
+    unasked = JamesError("James refuses the login: 454 4.7.0 not now")
+    seen = Seen(pulses={FILE: Pulse(OFFERS, {"PLAIN": LATER})}, reach=unasked)
+    assert found("names-unknown", seen) == []
+    assert [one.level for one in found("james-defers", seen)] == [Level.WARNING]
 
 
 def test_thresholds_never_blame_a_slow_runner() -> None:
@@ -377,6 +417,13 @@ def test_a_journal_whose_end_is_all_that_was_seen_is_said_where_mail_waits() -> 
 def test_a_host_that_keeps_no_log_is_not_warned_of() -> None:
     none = Lately(None, None, "", False, ("no line of sendmail's in the journal",))
     assert found("last-refused", Seen(queues=[queue(1)], lately=none)) == []
+
+
+def test_a_message_that_was_refused_long_ago_or_in_anybodys_log_is_no_news() -> None:
+    lately = Lately(None, BOUNCED, "journal", False, (), BOUNCED)
+    old = attempt(7 * HOUR, "550 5.7.1 no", "5.7.1")
+    for other in (replace(lately, returned=old), replace(lately, forgeable=True)):
+        assert found("refused-lately", Seen(lately=other)) == []
 
 
 def test_the_table_is_in_causal_order_and_names_each_cause_once() -> None:
