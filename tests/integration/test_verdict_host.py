@@ -197,6 +197,15 @@ def test_a_missing_map(call: Call) -> None:
     well(call)
 
 
+def test_a_map_of_another_kind_stops_all_mail(call: Call) -> None:
+    shell(f"makemap btree {TABLE} < {TABLE}")
+    assert f"{TABLE}.db, map mailertable of {CF}, is a btree, expected a hash" in critical(call)
+    wrong, cure = page(call)
+    assert wrong.startswith("CRITICAL map-missing: ")
+    shell(cure)
+    well(call)
+
+
 def test_a_table_that_goes_around_james(call: Call) -> None:
     before = TABLE.read_text()
     TABLE.write_text(before + ".away.example\tesmtp:[192.0.2.1]\nno.example\terror:nouser no\n")

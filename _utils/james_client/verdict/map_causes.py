@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from james_client.cf.maps import Map, maps
+from james_client.mta.databases import unusable
 from james_client.mta.tables import entries
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
@@ -26,14 +27,22 @@ def _missing(seen: Evidence) -> Iterator[Finding]:
     own = set(plan.leant_on())
     for path in plan.cf_paths():
         for one in maps(plan.cf(path)):
-            if one.optional or one.file in own or Path(one.file).exists():
+            if one.optional or one.file in own or not (why := _unusable(one)):
                 continue
-            said = f"{one.file}, map {one.name} of {path}, does not exist"
+            said = f"{one.file}, map {one.name} of {path}, {why}"
             source = shlex.quote(one.source)
             cure = _anew(one)
             if one.source == one.file or not Path(one.source).exists():
                 cure = f"give back {source}, or take map {one.name} out of {plan.platform.mc}"
             yield Finding("map-missing", Level.CRITICAL, said, cure)
+
+
+def _unusable(one: Map) -> str:
+    """Return why sendmail can't open a map, empty where it can."""
+    try:
+        return unusable(one.kind, one.file)
+    except FileNotFoundError:
+        return "does not exist"
 
 
 def _around(seen: Evidence) -> Iterator[Finding]:
@@ -90,12 +99,13 @@ CAUSES = (
         (
             'hash map "mailertable": missing map file /etc/mail/mailertable.db',
             "rewrite: map access not found",
+            "Cannot open hash database /etc/mail/mailertable.db: Invalid argument",
         ),
         _missing,
         explains=("routes", "around-james"),
         means=(
-            "A table that a cf names was never built, or is gone: lookups fail, and "
-            "so may every message."
+            "A table that a cf names was never built, is gone, or is none that sendmail can "
+            "open: lookups fail, and so may every message."
         ),
         remedy="`makemap`, as status prints it.",
     ),
