@@ -17,6 +17,7 @@ from james_client.james.dialogue import Login
 from james_client.james.pulse import Pulse, pulse
 from james_client.mta import processes
 from james_client.mta.attempts import Lately
+from james_client.mta.processes import Processes
 from james_client.run import mail_log, owed, proof, reach, service, whole
 from james_client.run.load import ERRORS
 from james_client.run.plan import Plan
@@ -25,6 +26,7 @@ from james_client.verdict import applied, queues, unread
 from james_client.wishes.settings import Settings
 
 T = TypeVar("T")
+_MOMENT = 1.5  # seconds
 PATIENCE = 0.5  # of the time that is left, for a server's answers
 
 
@@ -112,6 +114,17 @@ class Evidence:
     def restart_owed(self) -> bool:
         """Tell whether files went live that sendmail was not restarted for."""
         return owed.is_owed(self.plan)
+
+    @seen
+    def run_under_way(self) -> bool:
+        """Tell whether a run is between its files and the restart that it owes."""
+        return owed.is_under_way(self.plan)
+
+    @seen
+    def processes_again(self) -> Processes:
+        """See them once more, when a restart that was under way has had a moment."""
+        time.sleep(min(_MOMENT, self.left / 4))
+        return processes.look(service.signs(self.plan), ())
 
     @seen
     def queues(self) -> list[queues.SeenQueue]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from james_client.mta.processes import unit_of
+from james_client.mta.processes import Processes, unit_of
 from james_client.run import owed
+from james_client.run.plan import Plan
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
@@ -55,9 +56,11 @@ def _daemon(seen: Evidence) -> Iterator[Finding]:
 
 def _no_runner(seen: Evidence) -> Iterator[Finding]:
     plan, found = seen.plan, seen.processes
-    missing = [] if found.queue_runner else ["the queue"]
-    if plan.has_programs_queue() and not found.programs_runner:
-        missing.append("programs' mail")
+    if not _without_runner(plan, found) or seen.run_under_way:
+        return
+    # A restart of the service ends them, and starts others.
+    found = seen.processes_again
+    missing = _without_runner(plan, found)
     if not missing:
         return
     if found.unseen:
@@ -68,6 +71,13 @@ def _no_runner(seen: Evidence) -> Iterator[Finding]:
     yield Finding("no-runner", Level.CRITICAL, said, cure)
 
 
+def _without_runner(plan: Plan, found: Processes) -> list[str]:
+    missing = [] if found.queue_runner else ["the queue"]
+    if plan.has_programs_queue() and not found.programs_runner:
+        missing.append("programs' mail")
+    return missing
+
+
 def _fails(seen: Evidence) -> Iterator[Finding]:
     if seen.restart_owed and (why := owed.text(seen.plan)):
         said = f"the last restart failed: {why}"
@@ -75,7 +85,7 @@ def _fails(seen: Evidence) -> Iterator[Finding]:
 
 
 def _owed(seen: Evidence) -> Iterator[Finding]:
-    if seen.restart_owed:
+    if seen.restart_owed and not seen.run_under_way:
         said = "files went live and sendmail was not restarted yet"
         yield Finding("restart-owed", Level.WARNING, said, APPLY)
 

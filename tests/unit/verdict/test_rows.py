@@ -62,6 +62,8 @@ class Seen(SimpleNamespace):
             "mistakes": (),
             "processes": RUNNERS,
             "restart_owed": False,
+            "run_under_way": False,
+            "processes_again": RUNNERS,
             "logins": {FILE: LOGIN},
             "pulses": {FILE: GOOD},
             "account_exists": True,
@@ -114,6 +116,7 @@ def found(name: str, seen: Any) -> list[Finding]:
     return list(cause.look(seen))
 
 
+NO_RUNNERS = runners(queue_runner=False, programs_runner=False)
 # What of the host itself only a broken one shows: test_verdict_causes and test_verdict_host.
 ON_A_HOST = {
     *("old-runner", "restart-fails", "spool-full", "james-disk-full", "load-too-high", "dns-dead"),
@@ -153,7 +156,7 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
     ("restart-owed", {"restart_owed": True}, Level.WARNING, "not restarted", OWED),
     (
         "no-runner",
-        {"processes": runners(queue_runner=False, programs_runner=False)},
+        {"processes": NO_RUNNERS, "processes_again": NO_RUNNERS},
         Level.CRITICAL,
         "for the queue and programs' mail",
         "service sendmail restart",
@@ -356,6 +359,13 @@ def test_no_row_finds_anything_on_a_host_that_is_well(cause: Any) -> None:
 def test_a_wrong_password_is_cured_where_it_may_be(given: dict[str, Any], cure: str) -> None:
     (one,) = found("wrong-password", Seen(given, pulses={FILE: REFUSED}))
     assert cure in one.cure
+
+
+def test_a_run_that_restarts_sendmail_and_a_restart_of_the_service_are_no_fault() -> None:
+    gone = {"processes": NO_RUNNERS, "processes_again": NO_RUNNERS}
+    run = Seen(restart_owed=True, run_under_way=True, **gone)
+    assert found("restart-owed", run) == found("no-runner", run) == []
+    assert found("no-runner", Seen(processes=NO_RUNNERS)) == [], "it was restarting"
 
 
 def test_an_account_that_may_not_be_created_needs_the_pillar_first() -> None:
