@@ -78,6 +78,14 @@ def test_a_james_who_hangs_is_told_in_time(host: Host) -> None:
     assert line.startswith("CRITICAL - ") and "no answer within" in line, line
     assert took < 60, "not for as long as James's own timeouts add up to"
     recipe.new_james()
+    pristine.run("systemctl", "kill", "-s", "STOP", "james")
+    try:
+        line = host.check()
+    finally:
+        pristine.run("systemctl", "kill", "-s", "CONT", "james")
+    assert line.startswith("WARNING - ") and "though James listens" in line, line
+    assert "restart james" not in line
+    host.well()
 
 
 def test_a_very_long_queue_is_counted_as_far_as_time_allows(host: Host) -> None:

@@ -28,6 +28,10 @@ class NothingListensError(JamesError):
     """Nothing listens on James's port: he is down, or not up yet."""
 
 
+class SlowError(JamesError):
+    """James's port takes the connection, and no answer comes in time."""
+
+
 class PeerError(JamesError):
     """Whoever listens on James's port is not proved to be James; no secret was sent."""
 
@@ -186,7 +190,8 @@ class Line(io.RawIOBase):
                 f"{self.where}: nothing listens there; {self._hint}"
             )
         except TimeoutError:
-            error = JamesError(f"{self.where}: no answer within {self._timeout:g} s")
+            late = SlowError if hasattr(self, "_socket") else JamesError
+            error = late(f"{self.where}: no answer within {self._timeout:.2g} s")
         except ssl.SSLCertVerificationError as err:
             error = JamesError(f"{self.where}: its certificate does not hold: {err.verify_message}")
         except ssl.SSLError as err:

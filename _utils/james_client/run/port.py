@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.peer import is_here
@@ -16,6 +19,7 @@ from james_client.run.service import signs
 _UNITS = tuple(
     Path(folder, "systemd/system/james.service") for folder in ("/etc", "/run", "/usr/lib", "/lib")
 )
+_YOUNG = 60  # seconds
 _JAVA = ("java", "jsvc")
 
 
@@ -82,6 +86,20 @@ def see_james(plan: Plan) -> str:
     if _is_here(plan) and any(unit.exists() for unit in _UNITS):
         return "uptime; journalctl -u james -n 50"
     return f"see the load and James's log on {plan.settings.relay.host}"
+
+
+def starting(plan: Plan) -> str:
+    """Say that a James on this host was started just now, "" where none was."""
+    if not _is_here(plan):
+        return ""
+    held, now = {one.pid for one in _holders(plan)}, time.time()
+    for one in psutil.process_iter(["name", "create_time"]):
+        age = now - (one.info["create_time"] or 0.0)
+        if age >= _YOUNG or one.info["name"] not in _JAVA:
+            continue
+        if one.pid in held or processes.unit_of(one.pid) == "james.service":
+            return f"he is starting (pid {one.pid}, for {age:.0f} s)"
+    return ""
 
 
 def _start() -> str:

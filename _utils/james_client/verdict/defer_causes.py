@@ -29,7 +29,8 @@ def _later(reply: Reply) -> bool:
 
 def _defers(seen: Evidence) -> Iterator[Finding]:
     said = put_off(seen)
-    if not said and seen.plan.settings.verify.names and (words := seen.reach.deferred):
+    asks = seen.plan.settings.verify.names and seen.has_time_for_names
+    if not said and asks and (words := seen.reach.deferred):
         said = f"{words!r} to each recipient"
     if said:
         waits = sum(one.glimpse.total for one in seen.queues)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from james_client.james.account import checks
 from james_client.james.dialogue import IDENTITY
-from james_client.james.line import JamesError, NothingListensError, PeerError
+from james_client.james.line import JamesError, NothingListensError, PeerError, SlowError
 from james_client.run import port
 from james_client.run.domains import host_domains
 from james_client.run.reach import CURE
@@ -39,13 +39,29 @@ def _failure(seen: Evidence) -> JamesError | None:
 def _down(seen: Evidence) -> Iterator[Finding]:
     failed = _failure(seen)
     if isinstance(failed, NothingListensError):
-        said = f"nothing listens on {_where(seen)}, where James should be"
-        yield Finding("james-down", Level.CRITICAL, said, port.start_james(seen.plan))
+        said, cure = f"nothing listens on {_where(seen)}, where James should be", ""
+        if young := port.starting(seen.plan):
+            said, cure = f"{said}: {young}", port.see_james(seen.plan)
+        cure = cure or port.start_james(seen.plan)
+        yield Finding("james-down", Level.CRITICAL, said, cure)
+
+
+def _is_slow(seen: Evidence) -> bool:
+    """Tell whether it is James, as far as can be told, who does not answer in time."""
+    return isinstance(_failure(seen), SlowError) and not port.strangers(seen.plan)
+
+
+def _slow(seen: Evidence) -> Iterator[Finding]:
+    if _is_slow(seen):
+        said = f"{_failure(seen)}, though James listens"
+        if young := port.starting(seen.plan):
+            said += f": {young}"
+        yield Finding("james-slow", Level.WARNING, said, port.see_james(seen.plan))
 
 
 def _silent(seen: Evidence) -> Iterator[Finding]:
     failed = _failure(seen)
-    if failed and not isinstance(failed, NothingListensError | PeerError):
+    if failed and not isinstance(failed, NothingListensError | PeerError) and not _is_slow(seen):
         cure = port.start_james(seen.plan)
         yield Finding("james-silent", Level.CRITICAL, port.why_silent(seen.plan, failed), cure)
 
@@ -140,7 +156,7 @@ def _settings(seen: Evidence) -> Iterator[Finding]:
 
 
 def _names(seen: Evidence) -> Iterator[Finding]:
-    if not seen.plan.settings.verify.names or put_off(seen):
+    if not seen.plan.settings.verify.names or not seen.has_time_for_names or put_off(seen):
         return
     account = seen.plan.settings.account
     carries = account and (account.aliases == "carry" or account.people)
@@ -149,10 +165,8 @@ def _names(seen: Evidence) -> Iterator[Finding]:
 
 
 # What follows from a James to whom sendmail can't talk, or not as itself.
-_COMES_OF_IT = (
-    *("james-defers", "names-unknown", "james-settings"),
-    *("last-refused", "queue-late", "queue-many"),
-)
+_OF_THE_QUEUE = ("last-refused", "queue-late", "queue-many")
+_COMES_OF_IT = ("james-defers", "names-unknown", "james-settings", *_OF_THE_QUEUE)
 ASKED_OF_JAMES = (
     "webadmin-denies",
     "james-ill",
@@ -186,6 +200,15 @@ THERE = (
             "given the login."
         ),
         remedy="End who holds the port, or give James another in pillar `relay:port`.",
+    ),
+    Cause(
+        "james-slow",
+        Level.WARNING,
+        ("Deferred: Connection timed out with localhost",),
+        _slow,
+        explains=tuple(one for one in ASKED_OF_JAMES if one not in _OF_THE_QUEUE),
+        means="James takes connections and answers none in time: he is busy, starting, or stuck.",
+        remedy="Look at his load and his log, by the command that status prints.",
     ),
     Cause(
         "james-silent",

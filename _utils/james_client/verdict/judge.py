@@ -17,7 +17,7 @@ from james_client.verdict.finding import Figure, Finding, Verdict
 from james_client.verdict.words import shown
 
 _NOT_SHOWN = "by hand: a name in it has characters that no terminal shows"
-SHARE = 0.6  # of the time that is left, for one look: the next ones want some, too
+SHARE = 0.85  # of the time that is left, for one look: the next ones want some, too
 T = TypeVar("T")
 
 

@@ -7,7 +7,7 @@ import pytest
 from fake_servers import drips, fake_server, fake_smtp, says
 from james_client.james.account import in_words
 from james_client.james.dialogue import Check, Login, Questions, dialogue
-from james_client.james.line import JamesError, NothingListensError
+from james_client.james.line import JamesError, NothingListensError, SlowError
 from james_client.james.smtp import Server
 from james_client.scrub import scrub
 from james_client.wishes.secret import Secret
@@ -149,6 +149,15 @@ def test_slow_and_lying_servers(data, words):
     """A time-out, garbage, endless replies: an error in time, with what was seen."""
     with fake_server(says(data)) as port, pytest.raises(JamesError, match=words):
         dialogue(server(port, 0.3), None, Questions())
+
+
+def test_who_listens_and_says_nothing_is_slow():
+    """As far as can be told: that nobody listens is another error."""
+    with fake_server(says(b"")) as port, pytest.raises(SlowError):
+        dialogue(server(port, 0.3), None, Questions())
+    with pytest.raises(JamesError) as failed:
+        dialogue(server(closed_port(), 0.3), None, Questions())
+    assert not isinstance(failed.value, SlowError)
 
 
 @pytest.mark.parametrize("drop", [b"2", b"220-x\r\n"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.mta import processes
@@ -131,3 +133,36 @@ def test_a_james_who_is_down_is_said_with_the_command(
 def test_a_james_elsewhere_says_his_own_error(free: int) -> None:
     with pytest.raises(JamesError, match=r"^down$"), port.asking(plan(free, loopback=False)):
         raise NothingListensError("down")
+
+
+@pytest.mark.parametrize(
+    ("program", "unit", "age", "is_"),
+    [
+        ("java", "james.service", 5, True),
+        ("java", "other.service", 5, False),
+        ("python3", "james.service", 5, False),
+        ("java", "james.service", 70, False),
+    ],
+)
+def test_a_james_who_was_started_just_now_is_starting(
+    monkeypatch: pytest.MonkeyPatch, free: int, program: str, unit: str, age: int, is_: bool
+) -> None:
+    info = {"name": program, "create_time": time.time() - age}
+    monkeypatch.setattr(psutil, "process_iter", lambda _: [SimpleNamespace(pid=88, info=info)])
+    monkeypatch.setattr(processes, "look", lambda *_, **__: processes.Processes((), (), ()))
+    monkeypatch.setattr(processes, "unit_of", lambda _: unit)
+    said = port.starting(plan(free))
+    assert said.startswith("he is starting (pid 88, for ") == is_ and bool(said) == is_
+    assert port.starting(plan(free, loopback=False)) == ""
+
+
+def test_a_young_james_of_no_unit_is_known_by_his_port(
+    monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    info = {"name": "java", "create_time": time.time()}
+    monkeypatch.setattr(psutil, "process_iter", lambda _: [SimpleNamespace(pid=77, info=info)])
+    monkeypatch.setattr(processes, "look", lambda *_, **__: processes.Processes((), (), ()))
+    monkeypatch.setattr(processes, "unit_of", lambda _: None)
+    assert port.starting(plan(free)) == ""
+    hold(monkeypatch, "java")
+    assert "pid 77" in port.starting(plan(free))

@@ -102,11 +102,11 @@ def test_a_row_that_hangs_costs_its_share_and_is_not_well() -> None:
         yield from ()
 
     found = judge(
-        Evidence(PLAN, 0.2), table=(Cause("dns", Level.WARNING, (), hang, "", ""), row("down"))
+        Evidence(PLAN, 1.0), table=(Cause("dns", Level.WARNING, (), hang, "", ""), row("down"))
     )
     end.set()
     assert [one.cause for one in found.findings] == ["down"]
-    assert found.unseen == ["dns: no answer within 0.1 s"]
+    assert found.unseen == ["dns: no answer within 0.8 s"]
 
 
 def test_an_error_of_a_look_is_told_once_and_is_not_well() -> None:

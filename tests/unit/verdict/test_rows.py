@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import run_world
 from james_client.james.dialogue import Login
-from james_client.james.line import JamesError, NothingListensError, PeerError
+from james_client.james.line import JamesError, NothingListensError, PeerError, SlowError
 from james_client.james.pulse import Pulse
 from james_client.james.smtp import Reply
 from james_client.mta.attempts import Attempt, Lately
 from james_client.mta.processes import Listener, Processes
 from james_client.mta.queue import Aged, Glimpse, Held
+from james_client.run import port
 from james_client.run.reach import Reach
 from james_client.verdict.causes import CAUSES
 from james_client.verdict.evidence import NotSeenError
@@ -63,6 +64,7 @@ class Seen(SimpleNamespace):
             "processes": RUNNERS,
             "restart_owed": False,
             "run_under_way": False,
+            "has_time_for_names": True,
             "processes_again": RUNNERS,
             "logins": {FILE: LOGIN},
             "pulses": {FILE: GOOD},
@@ -174,6 +176,13 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
         Level.CRITICAL,
         "nothing listens on localhost:25",
         "james",
+    ),
+    (
+        "james-slow",
+        {"pulses": SlowError("localhost:25: no answer within 4 s")},
+        Level.WARNING,
+        "no answer within 4 s, though James listens",
+        "ames",
     ),
     (
         "james-silent",
@@ -329,6 +338,13 @@ ROWS: list[tuple[str, dict[str, Any], Level, str, str]] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have James's port be James's, whoever has it on the tests' own host."""
+    monkeypatch.setattr(port, "strangers", lambda _: [])
+    monkeypatch.setattr(port, "starting", lambda _: "")
+
+
 @pytest.mark.parametrize(
     ("name", "given", "level", "said", "cure"), ROWS, ids=[f"{row[0]} {row[3]}" for row in ROWS]
 )
@@ -378,6 +394,31 @@ def test_a_login_that_is_refused_for_now_is_no_wrong_password() -> None:
     later = Pulse(OFFERS, {"PLAIN": LATER})
     assert found("wrong-password", Seen(pulses={FILE: later})) == []
     assert found("james-defers", Seen(pulses={FILE: replace(later, logins={"PLAIN": NO})})) == []
+
+
+def test_a_james_who_is_slow_is_neither_silent_nor_asked_for_names() -> None:
+    slow = Seen(pulses=SlowError("localhost:25: no answer within 4 s"))
+    assert found("james-silent", slow) == []
+    hurried = Seen(has_time_for_names=False, reach=Reach(1, ("root dies",), (), "451 later"))
+    assert found("names-unknown", hurried) == found("james-defers", hurried) == []
+
+
+def test_a_stranger_who_says_nothing_is_no_slow_james(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port, "strangers", lambda _: ["cat (pid 7) holds port 25"])
+    slow = Seen(pulses=SlowError("localhost:25: no answer within 4 s"))
+    assert found("james-slow", slow) == []
+    assert [one.level for one in found("james-silent", slow)] == [Level.CRITICAL]
+
+
+@pytest.mark.parametrize(
+    ("row", "error"), [("james-down", NothingListensError), ("james-slow", SlowError)]
+)
+def test_a_james_who_is_starting_needs_no_other_restart(
+    monkeypatch: pytest.MonkeyPatch, row: str, error: type[JamesError]
+) -> None:
+    monkeypatch.setattr(port, "starting", lambda _: "he is starting")
+    (one,) = found(row, Seen(pulses=error("localhost:25: no")))
+    assert "he is starting" in one.said and "restart" not in one.cure
 
 
 def test_where_james_puts_off_the_login_names_are_not_asked_for_at_all() -> None:
