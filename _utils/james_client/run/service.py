@@ -6,7 +6,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
+
+import psutil
 
 from james_client.changes import Changes, HostChanges
 from james_client.mta import processes, runs, unit_log
@@ -21,6 +24,8 @@ LISTENED = "listened-before-us"
 
 APPLY = "salt-call state.apply sendmail_james"
 _UNITS = "/systemd/system/"
+_RESTART = 20  # seconds, that it may take
+_SHELLS = ("sh", "bash", "dash")
 _SKIP_LINKS = "SYSTEMCTL_SKIP_SYSV"  # systemd/src/systemctl/systemctl-sysv-compat.c
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -68,6 +73,21 @@ def signs(plan: Plan) -> processes.Signs:
     """Return what tells sendmail's processes from others' on this host."""
     facts = plan.platform
     return processes.Signs(facts.sendmail, plan.queue_user(), plan.programs_user())
+
+
+def restarts(plan: Plan) -> bool:
+    """Tell whether somebody restarts a service of sendmail's at this moment.
+
+    Its unit then has a shell, which runs the script that starts it.
+    """
+    units = {f"{name}.service" for name in plan.platform.services}
+    for one in psutil.process_iter(["exe", "create_time"]):
+        old = time.time() - (one.info["create_time"] or 0.0) > _RESTART
+        if old or Path(one.info["exe"] or "").name not in _SHELLS:
+            continue
+        if processes.unit_of(one.pid) in units:
+            return True
+    return False
 
 
 def restart(plan: Plan, functions: Functions) -> list[str]:

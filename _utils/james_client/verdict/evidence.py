@@ -123,6 +123,11 @@ class Evidence:
         return owed.is_under_way(self.plan)
 
     @seen
+    def service_restarts(self) -> bool:
+        """Tell whether the service is being restarted, by whomever."""
+        return service.restarts(self.plan)
+
+    @seen
     def processes_again(self) -> Processes:
         """See them once more, when a restart that was under way has had a moment."""
         time.sleep(min(_MOMENT, self.left / 4))

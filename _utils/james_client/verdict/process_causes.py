@@ -56,9 +56,9 @@ def _daemon(seen: Evidence) -> Iterator[Finding]:
 
 def _no_runner(seen: Evidence) -> Iterator[Finding]:
     plan, found = seen.plan, seen.processes
-    if not _without_runner(plan, found) or seen.run_under_way:
+    if not _without_runner(plan, found) or seen.run_under_way or seen.service_restarts:
         return
-    # A restart of the service ends them, and starts others.
+    # The restart may have begun, or ended, between two looks.
     found = seen.processes_again
     missing = _without_runner(plan, found)
     if not missing:

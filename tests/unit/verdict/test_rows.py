@@ -64,6 +64,7 @@ class Seen(SimpleNamespace):
             "processes": RUNNERS,
             "restart_owed": False,
             "run_under_way": False,
+            "service_restarts": False,
             "has_time_for_names": True,
             "processes_again": RUNNERS,
             "logins": {FILE: LOGIN},
@@ -381,7 +382,8 @@ def test_a_run_that_restarts_sendmail_and_a_restart_of_the_service_are_no_fault(
     gone = {"processes": NO_RUNNERS, "processes_again": NO_RUNNERS}
     run = Seen(restart_owed=True, run_under_way=True, **gone)
     assert found("restart-owed", run) == found("no-runner", run) == []
-    assert found("no-runner", Seen(processes=NO_RUNNERS)) == [], "it was restarting"
+    assert found("no-runner", Seen(processes=NO_RUNNERS)) == [], "it has come meanwhile"
+    assert found("no-runner", Seen(service_restarts=True, **gone)) == []
 
 
 def test_an_account_that_may_not_be_created_needs_the_pillar_first() -> None:
