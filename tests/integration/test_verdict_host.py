@@ -168,6 +168,9 @@ def test_credentials_that_others_could_read(call: Call) -> None:
     well(call)
     james.add_user("sendmail", password=recipe.PASSWORD)
     recipe.apply(call, relay=RELAY)
+    assert page(call)[0].startswith("WARNING password-exposed: ")  # it is the old one again
+    Path("/var/lib/sendmail_james/password-exposed").unlink()
+    well(call)
 
 
 def test_a_cf_of_the_folders_owner_tells_root_nothing_to_paste(call: Call) -> None:

@@ -61,7 +61,10 @@ CAUSES = (
         Level.CRITICAL,
         (),
         _foreign,
-        explains=("names-unknown", "james-settings", *(one.name for one in _BY_A_CF)),
+        explains=(
+            *("james-defers", "names-unknown", "james-settings"),
+            *(one.name for one in _BY_A_CF),
+        ),
         means=(
             "Another than root could have written a cf: nothing that it says is believed, "
             "and a restart would run its programs as root."
