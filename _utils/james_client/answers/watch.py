@@ -63,7 +63,7 @@ def event(verdict: Verdict, was: str | None) -> dict[str, Any]:
         "level": level_of(verdict).name,
         "was": was,
         "line": line(verdict),
-        "causes": sorted({one.cause for one in verdict.findings}),
+        "causes": sorted({one.cause for one in verdict.findings if one.level}),
         "findings": [
             {"cause": one.cause, "level": one.level.name, "said": one.said, "cure": one.cure}
             for one in verdict.findings
