@@ -43,7 +43,7 @@ def owe(plan: Plan, what: str = RESTART) -> None:
 
 
 def blame(plan: Plan, why: str) -> None:
-    """Remember that a restart is owed and why the last one has failed, "" where none has."""
+    """Remember that a restart is owed, and why the last one has failed."""
     state_file(plan, RESTART).write_text(why)
 
 

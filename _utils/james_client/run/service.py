@@ -95,7 +95,7 @@ def restart(plan: Plan, functions: Functions) -> list[str]:
 
     Raises RunError as `restart_services` does.
     """
-    owed.blame(plan, "")  # whatever the reason, it is owed until it is seen to have worked
+    owed.owe(plan)  # whatever the reason, it is owed until it is seen to have worked
     for service in _disabled(plan, functions):
         with owed.state_file(plan, ENABLED).open("a") as known:
             known.write(f"{service}\n")
