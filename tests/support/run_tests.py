@@ -102,7 +102,6 @@ def all_suites() -> list[Suite]:
     return [
         Suite("trixie", "trixie", (SLOW,), ("-m", "smoke")),
         Suite("unit", "bookworm", FAST, ("-q",)),
-        *slow,
         Suite(
             "trixie-unit",
             "trixie",
@@ -110,6 +109,7 @@ def all_suites() -> list[Suite]:
             ("-q", *(f"--ignore={name}.py" for name in ONCE)),
             SAMPLED,
         ),
+        *slow,
         Suite(LINT, "bookworm", ()),
     ]
 
