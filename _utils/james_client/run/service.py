@@ -165,7 +165,7 @@ def remember_listeners(plan: Plan) -> None:
         return
     known = owed.state_file(plan, LISTENED)
     seen = [one for one in processes.look(signs(plan)).listeners if one.sendmail]
-    half = known.with_suffix(".new")
+    half = known.with_suffix(f".{os.getpid()}")  # another run may be at the same
     half.write_text("".join(f"{one.address} {one.port}\n" for one in seen))
     half.replace(known)
 
