@@ -273,3 +273,8 @@ def _units(raw: bytes, at: int) -> Iterator[tuple[int, bytes]]:
     for pattern, decode in _SPELLINGS.get(raw[at], ()):
         if (found := pattern.match(raw, at)) and (said := decode(found[1])):
             yield found.end(), said
+
+
+def printable(text: str, other: str = "?") -> str:
+    """Return a text with another character for each that a terminal would act on."""
+    return "".join(char if char.isprintable() else other for char in text)

@@ -50,8 +50,8 @@ def judge(sendmail: str, tmp_path_factory: pytest.TempPathFactory) -> Sendmail:
 
 
 def run(
-    strategy: st.SearchStrategy[bytes],
-    wishes: st.SearchStrategy[Wishes],
+    strategy: st.SearchStrategy[bytes][bytes],
+    wishes: st.SearchStrategy[bytes][Wishes],
     judged: Callable[[bytes, Wishes], str],
     ends: Counter[str],
     folder: Path,
@@ -76,24 +76,19 @@ def run(
         ends.update(counted(told))
 
 
+@pytest.mark.parametrize(
+    ("name", "sources"), [("sendmail", mta_sources), ("submit", msp_sources)], ids=["mta", "msp"]
+)
 def test_an_mc_of_a_site_s_own(
-    tree: Tree, judge: Sendmail, ends: Counter[str], tmp_path: Path
+    name: str,
+    sources: Callable[[bytes], st.SearchStrategy[bytes]],
+    tree: Tree,
+    judge: Sendmail,
+    ends: Counter[str],
+    tmp_path: Path,
 ) -> None:
     run(
-        mta_sources(tree.debian("sendmail")),
-        EVERY_WISH,
-        lambda mc, wish: judge_source(mc, wish, tree, judge),
-        ends,
-        tmp_path,
-    )
-    assert ends["equal to m4's, all to James"]
-
-
-def test_a_submit_mc_of_a_site_s_own(
-    tree: Tree, judge: Sendmail, ends: Counter[str], tmp_path: Path
-) -> None:
-    run(
-        msp_sources(tree.debian("submit")),
+        sources(tree.debian(name)),
         EVERY_WISH,
         lambda mc, wish: judge_source(mc, wish, tree, judge),
         ends,

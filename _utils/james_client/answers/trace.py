@@ -20,6 +20,7 @@ from james_client.run import mail_log
 from james_client.run.domains import host_domains
 from james_client.run.load import require_sendmail
 from james_client.run.plan import Plan
+from james_client.scrub import printable
 from james_client.verdict import queues
 from james_client.wishes import checks
 from james_client.wishes.mistakes import SettingsError, refuse
@@ -102,7 +103,7 @@ def _answer(title: str, way: list[str], now: str, unseen: Iterable[str]) -> dict
 
 def _plain(text: str) -> str:
     """Return a text on one line, without what a terminal would act on."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return printable(text)
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from james_client.james.line import JamesError, Line
 from james_client.james.peer import ROOT_ONLY, Trust
-from james_client.scrub import Reveals, scrub
+from james_client.scrub import Reveals, printable, scrub
 
 TIMEOUT = 10.0  # seconds
 _REPLY_LIMIT = 64 * 1024  # bytes of one reply
@@ -108,7 +108,7 @@ class Talk:
         shown = scrub("\n".join(lines), self._secrets).splitlines()
         text = " ".join(" ".join(part[4:] for part in shown).split())
         # what moves a terminal comes from whoever answers
-        return Reply(int(lines[-1][:3]), "".join(c if c.isprintable() else "?" for c in text))
+        return Reply(int(lines[-1][:3]), printable(text))
 
     def ask_all(self, commands: Sequence[str]) -> list[Reply]:
         """Send commands at once where James takes that (RFC 2920), and return the replies.

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from james_client.james.line import JamesError, Line
 from james_client.james.mappings import FORWARD, JamesMapping, Known
 from james_client.james.peer import ROOT_ONLY, Trust
-from james_client.scrub import Reveals, scrub
+from james_client.scrub import Reveals, printable, scrub
 
 _LIMIT = 16 * 1024 * 1024  # bytes of one answer
 _SHOWN = 64 * 1024  # bytes of an answer that an error is made from
@@ -351,7 +351,7 @@ def _said(text: str) -> str:
 def _plain(text: str, room: int) -> str:
     """Return the first words of a text on one line, without what a terminal would act on."""
     line = " ".join(text[: 2 * room].split())[:room]
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return printable(line)
 
 
 def _meaning(status: int, said: str, token: Reveals | None) -> str:

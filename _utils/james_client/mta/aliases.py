@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from james_client.scrub import printable
+
 # Map classes whose database newaliases makes of the text file that the cf names (map.c).
 _OF_TEXT = ("implicit", "hash", "btree", "dbm", "ndbm", "cdb", "lmdb", "stab")
 _LONGEST = 8190  # bytes of a logical line: readaliases() has a buffer of BUFSIZ
@@ -245,4 +247,4 @@ def without_counterpart(entry: Alias, names: Collection[str] = ()) -> list[str]:
 def shown(target: str) -> str:
     """Return a target as messages show it."""
     cut = target if len(target) <= 80 else f"{target[:80]}..."
-    return "".join(char if char.isprintable() else "?" for char in cut)
+    return printable(cut)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from james_client.mta.process import ProcessError, run
-from james_client.scrub import scrub
+from james_client.scrub import printable, scrub
 
 _SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
 _LINES = 200
@@ -51,7 +51,7 @@ def reason(text: str) -> str:
     """Return the lines of a log that say why something failed, without what repeats them."""
     said = []
     for line in text.splitlines():
-        plain = "".join(char if char.isprintable() else " " for char in line).strip()
+        plain = printable(line, " ").strip()
         if _BLAMES.search(plain) and not _NOISE.search(plain):
             said.append(_PREFIX.sub("", scrub(plain))[:_LONGEST])
     return "; ".join(list(dict.fromkeys(said))[-_SHOWN:])

@@ -14,7 +14,7 @@ from james_client.run.plan import Plan
 EXPOSED = "password-exposed"
 
 _PASSWORD = re.compile(rb'(?m)^password\t(".*")$')
-_OTHERS = 0o077
+OTHERS = 0o077
 
 
 def note(plan: Plan, candidates: Sequence[Candidate]) -> None:
@@ -27,7 +27,7 @@ def note(plan: Plan, candidates: Sequence[Candidate]) -> None:
     """
     for one in candidates:
         password = _password(one.before.data) if one.secret else b""
-        if password and password == _password(one.after) and one.before.mode & _OTHERS:
+        if password and password == _password(one.after) and one.before.mode & OTHERS:
             salt = os.urandom(16)
             known = (
                 f"{salt.hex()} {_hash(password, salt)} {one.path} had mode {one.before.mode:04o}"

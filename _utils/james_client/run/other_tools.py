@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from james_client.files.walk import FilesError
 from james_client.run.plan import Plan
+from james_client.scrub import printable
 
 _TOOL = (
     r"(?:puppet|chef|cinc|ansible|salt(?:stack)?|cf-?engine|bcfg2|rudder|quattor|lcfg|cdist|pyinfra"
@@ -42,7 +43,7 @@ def header(data: bytes) -> str | None:
         text = line.decode("utf-8", "replace")
         if _OWNED.search(text) and not _OF_A_BLOCK.search(text):
             said = re.sub(r"^\s*dnl\b", "", text.strip(_MARKS)).removesuffix("dnl").strip(_MARKS)
-            return "".join(char if char.isprintable() else " " for char in said[:120])
+            return printable(said[:120], " ")
     return None
 
 

@@ -14,13 +14,13 @@ from james_client.james.line import JamesError, NothingListensError, PeerError
 from james_client.james.peer import is_here
 from james_client.mta import processes
 from james_client.run.plan import Plan
-from james_client.run.service import signs
+from james_client.run.service import APPLY, signs
 
 _UNITS = tuple(
     Path(folder, "systemd/system/james.service") for folder in ("/etc", "/run", "/usr/lib", "/lib")
 )
 _YOUNG = 60  # seconds
-_JAVA = ("java", "jsvc")
+JAVA = ("java", "jsvc")
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def asking(plan: Plan) -> Iterator[None]:
 def refuse_sendmail(plan: Plan) -> None:
     """Raise JamesError where sendmail holds James's port: whoever asks there asks sendmail."""
     if held := sendmails(plan):
-        cure = "salt-call state.apply sendmail_james"
+        cure = APPLY
         if plan.runs_queues_only():
             cure = plan.platform.restart
         raise JamesError(
@@ -57,7 +57,7 @@ def sendmails(plan: Plan) -> str | None:
 def strangers(plan: Plan) -> list[str]:
     """Name the programs on James's port that do not look like James: no Java holds it."""
     held = _holders(plan)
-    return [_named(one) for one in held if one.program and one.program not in _JAVA]
+    return [_named(one) for one in held if one.program and one.program not in JAVA]
 
 
 def why_silent(plan: Plan, error: JamesError) -> str:
@@ -95,7 +95,7 @@ def starting(plan: Plan) -> str:
     held, now = {one.pid for one in _holders(plan)}, time.time()
     for one in psutil.process_iter(["name", "create_time"]):
         age = now - (one.info["create_time"] or 0.0)
-        if age >= _YOUNG or one.info["name"] not in _JAVA:
+        if age >= _YOUNG or one.info["name"] not in JAVA:
             continue
         if one.pid in held or processes.unit_of(one.pid) == "james.service":
             return f"he is starting (pid {one.pid}, for {age:.0f} s)"

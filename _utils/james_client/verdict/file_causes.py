@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from james_client.run import proof
+from james_client.run.service import APPLY
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
-from james_client.verdict.words import APPLY, some
+from james_client.verdict.words import some
 
 _STAYS = "sendmail_james:relay:stay_local, or take out what sends it elsewhere"
 

@@ -18,11 +18,13 @@ import psutil
 from james_client.cf.text import Cf
 from james_client.james.peer import bare
 from james_client.mta import space
+from james_client.run.port import JAVA
+from james_client.run.service import APPLY
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.queues import folders
-from james_client.verdict.words import APPLY, some
+from james_client.verdict.words import some
 
 _PER_PROCESSOR = 8  # QueueLA where the cf has none
 _FACTOR, _RECIPIENT = 600_000, 30_000  # QueueFactor, RecipientFactor
@@ -32,7 +34,6 @@ _LOOK_UP = re.compile(
     r"\bhost map: lookup \(([^)]*)\): deferred|(?:Name server: (\S+): )?host name lookup failure"
 )
 _NEARLY_ALL = 0.8
-_JAVA = ("java", "jsvc")
 
 
 def _number(cf: Cf, option: str, default: int) -> int:
@@ -120,7 +121,7 @@ def _uid(one: psutil.Process) -> int | None:
 
 
 def _works_in(james: psutil.Process) -> str:
-    for word in james.cmdline() if Path(james.exe()).name in _JAVA else ():
+    for word in james.cmdline() if Path(james.exe()).name in JAVA else ():
         name, _, value = word.partition("=")
         if name == "-Dworking.directory" and Path(value).is_dir():
             return str(value)

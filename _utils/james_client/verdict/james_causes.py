@@ -10,12 +10,13 @@ from james_client.james.line import JamesError, NothingListensError, PeerError, 
 from james_client.run import port
 from james_client.run.domains import host_domains
 from james_client.run.reach import CURE
+from james_client.run.service import APPLY
 from james_client.verdict import defer_causes
 from james_client.verdict.cause import Cause
 from james_client.verdict.defer_causes import put_off
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
-from james_client.verdict.words import APPLY, some
+from james_client.verdict.words import some
 
 _CARRY = "salt-call sendmail_james.aliases carry=True"
 _PREFLIGHT = "salt-call sendmail_james.preflight"

@@ -23,18 +23,23 @@ _HOP = re.compile(r"([\w-]+):[A-Za-z0-9_.:\[\]-]*")
 
 
 def _missing(seen: Evidence) -> Iterator[Finding]:
-    plan = seen.plan
-    own = set(plan.leant_on())
-    for path in plan.cf_paths():
-        for one in maps(plan.cf(path)):
-            if one.optional or one.file in own or not (why := _unusable(one)):
-                continue
-            said = f"{one.file}, map {one.name} of {path}, {why}"
-            source = shlex.quote(one.source)
-            cure = _anew(one)
-            if one.source == one.file or not Path(one.source).exists():
-                cure = f"give back {source}, or take map {one.name} out of {plan.platform.mc}"
-            yield Finding("map-missing", Level.CRITICAL, said, cure)
+    own = set(seen.plan.leant_on())
+    for path, one in _maps(seen):
+        if one.optional or one.file in own or not (why := _unusable(one)):
+            continue
+        said = f"{one.file}, map {one.name} of {path}, {why}"
+        cure = _anew(one)
+        if one.source == one.file or not Path(one.source).exists():
+            source, mc = shlex.quote(one.source), seen.plan.platform.mc
+            cure = f"give back {source}, or take map {one.name} out of {mc}"
+        yield Finding("map-missing", Level.CRITICAL, said, cure)
+
+
+def _maps(seen: Evidence) -> Iterator[tuple[str, Map]]:
+    """Give each map of each cf, with the cf's path."""
+    for path in seen.plan.cf_paths():
+        for one in maps(seen.plan.cf(path)):
+            yield path, one
 
 
 def _unusable(one: Map) -> str:
@@ -46,29 +51,27 @@ def _unusable(one: Map) -> str:
 
 
 def _around(seen: Evidence) -> Iterator[Finding]:
-    plan = seen.plan
-    for path in plan.cf_paths():
-        for one in maps(plan.cf(path)):
-            if one.name != _MAILERTABLE or not Path(one.file).exists():
+    for path, one in _maps(seen):
+        if one.name != _MAILERTABLE or not Path(one.file).exists():
+            continue
+        mailers = {name.lower() for name in seen.plan.cf(path).mailers()}
+        found, odd = {}, 0
+        for key, to in entries(one.kind, one.source):
+            if _to_james(seen, key, to):
                 continue
-            mailers = {name.lower() for name in plan.cf(path).mailers()}
-            found, odd = {}, 0
-            for key, to in entries(one.kind, one.source):
-                if _to_james(seen, key, to):
-                    continue
-                # Who owns the folder may have put any map here, a site's passwords among them.
-                hop = _HOP.fullmatch(to)
-                if hop and hop[1].lower() in mailers and _DOMAIN.fullmatch(key):
-                    found[key] = to
-                else:
-                    odd += 1
-            if odd:
-                said = f"{one.file} holds what is none of a mailertable ({odd} entries)"
-                yield Finding("around-james", Level.WARNING, said, _anew(one))
-            if found:
-                shown = some([f"{key} to {to}" for key, to in found.items()])
-                said = f"{one.file} sends mail elsewhere than to James: {shown}"
-                yield Finding("around-james", Level.WARNING, said, _without(one, list(found)))
+            # Who owns the folder may have put any map here, a site's passwords among them.
+            hop = _HOP.fullmatch(to)
+            if hop and hop[1].lower() in mailers and _DOMAIN.fullmatch(key):
+                found[key] = to
+            else:
+                odd += 1
+        if odd:
+            said = f"{one.file} holds what is none of a mailertable ({odd} entries)"
+            yield Finding("around-james", Level.WARNING, said, _anew(one))
+        if found:
+            shown = some([f"{key} to {to}" for key, to in found.items()])
+            said = f"{one.file} sends mail elsewhere than to James: {shown}"
+            yield Finding("around-james", Level.WARNING, said, _without(one, list(found)))
 
 
 def _to_james(seen: Evidence, domain: str, to: str) -> bool:

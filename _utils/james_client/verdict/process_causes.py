@@ -11,11 +11,11 @@ import psutil
 from james_client.mta.processes import Processes, unit_of
 from james_client.run import owed
 from james_client.run.plan import Plan
+from james_client.run.service import APPLY
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
 from james_client.verdict.james_causes import ASKED_OF_JAMES
-from james_client.verdict.words import APPLY
 
 _SLACK = 2.0  # seconds: the kernel tells a process's start by its own clock
 

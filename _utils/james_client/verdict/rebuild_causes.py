@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from james_client.mc.block import McError
 from james_client.mta.process import ProcessError
 from james_client.run.plan import RunError
+from james_client.run.service import APPLY
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
-from james_client.verdict.words import APPLY
 
 
 def _broken(seen: Evidence) -> Iterator[Finding]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from james_client.run import exposure
+from james_client.run.service import APPLY
 from james_client.run.steps import credential_readers
 from james_client.verdict.cause import Cause
 from james_client.verdict.evidence import Evidence
 from james_client.verdict.finding import Finding, Level
-from james_client.verdict.words import APPLY
 
 _ANOTHER = "another one in sendmail_james:auth:password, then: salt-call sendmail_james.rotate"
-_OTHERS = 0o077
 
 
 def _readable(seen: Evidence) -> Iterator[Finding]:
     auth = seen.plan.settings.auth
     for path in credential_readers(seen.plan, auth) if auth else ():
         found = seen.plan.before(path)
-        if found.data is not None and found.mode & _OTHERS:
+        if found.data is not None and found.mode & exposure.OTHERS:
             said = f"{path} has mode {found.mode:04o}, expected 0600: others can read the password"
             yield Finding("credentials-readable", Level.CRITICAL, said, APPLY)
 

@@ -1,11 +1,12 @@
-"""Hold what several rows of the table say: durations, counts, and the commands that cure most."""
+"""Hold what several rows of the table say: durations, counts, others' words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import islice, pairwise
 
-APPLY = "salt-call state.apply sendmail_james"
+from james_client.scrub import printable
+
 _LONGEST = 400
 
 
@@ -22,7 +23,7 @@ def duration(seconds: float) -> str:
 
 def shown(text: str) -> str:
     """Return a text of others in one line that a terminal may be shown, cut where it is long."""
-    line = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    line = printable("".join(" " if c.isspace() else c for c in text))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
